@@ -1,0 +1,63 @@
+//! Points between two things that the outside can see: a commit, a request. The kill sweep ends or stops the
+//! process at each of them.
+//!
+//! Only debug builds look at the environment variable; in a release build [`reach`] is empty.
+//!
+//! `TIDEGATE_HALT_AT=N` kills the process (SIGKILL) at the N-th boundary, `N:stop` stops it (SIGSTOP).
+//! `TIDEGATE_HALT_LOG=FILE` appends the name of every boundary reached, a line each.
+
+/// Marks a boundary: `commit.before`, `commit.after`, `request.before`, `request.after`.
+#[inline]
+pub fn reach(name: &str) {
+    #[cfg(debug_assertions)]
+    halting::reach(name);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+#[cfg(debug_assertions)]
+mod halting {
+    use std::io::Write;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    struct Plan {
+        at: usize,
+        signal: Signal,
+        log: Option<std::path::PathBuf>,
+    }
+
+    static PLAN: OnceLock<Option<Plan>> = OnceLock::new();
+    static REACHED: AtomicUsize = AtomicUsize::new(0);
+
+    pub(super) fn reach(name: &str) {
+        let Some(plan) = PLAN.get_or_init(plan) else { return };
+        let count = REACHED.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some(log) = &plan.log
+            && let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(log)
+        {
+            // A sweep that cannot log finds no boundaries and fails by its count.
+            let _ = writeln!(file, "{name}");
+        }
+        if count == plan.at {
+            // A process may always signal itself.
+            let _ = kill_process(getpid(), plan.signal);
+        }
+    }
+
+    fn plan() -> Option<Plan> {
+        let at = std::env::var("TIDEGATE_HALT_AT").ok();
+        let log = std::env::var_os("TIDEGATE_HALT_LOG").map(Into::into);
+        if at.is_none() && log.is_none() {
+            return None;
+        }
+        let at = at.unwrap_or_default();
+        let (number, signal) = match at.strip_suffix(":stop") {
+            Some(number) => (number, Signal::STOP),
+            None => (at.as_str(), Signal::KILL),
+        };
+        Some(Plan { at: number.parse().unwrap_or(0), signal, log })
+    }
+}

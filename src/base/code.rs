@@ -1,0 +1,122 @@
+//! Every error code once, with the explanation that `tidegate explain CODE` prints.
+//!
+//! Codes are stable: scripts compare `e.code` with them. `area.what`, in the words of the area.
+
+/// A stable error code and what it means.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// `area.what`.
+    pub name: &'static str,
+    /// What happened, why, and what to do.
+    pub explanation: &'static str,
+}
+
+macro_rules! codes {
+    ($($constant:ident = $name:literal: $explanation:literal;)*) => {
+        $(
+            #[doc = $explanation]
+            pub const $constant: Code = Code { name: $name, explanation: $explanation };
+        )*
+        /// Every code, in the order of this file.
+        pub const ALL: &[&Code] = &[$(&$constant),*];
+    };
+}
+
+codes! {
+    INTERNAL = "internal": "tidegate met a state that its authors held for impossible. Nothing was guessed: the run stopped where it was and can be resumed. Please report it with the output of the command under --verbose.";
+    USAGE = "usage": "the command line cannot be understood as it stands. `tidegate --help` and `tidegate COMMAND --help` list what there is.";
+    CANCELLED = "cancelled": "somebody pressed Ctrl-C or sent SIGTERM. The run stopped between two steps, or in a wait; its journal is whole and `tidegate resume RUN` goes on.";
+
+    WORKSPACE_NOT_FOUND = "workspace.not_found": "no `tidegate.yaml` lies in this folder or in one above it. `tidegate init` writes one, `--workspace DIR` names one.";
+    WORKSPACE_INVALID = "workspace.invalid": "`tidegate.yaml` cannot be used as it stands: it is not YAML, has an unknown key, or a value of a wrong type. Nothing was done.";
+    WORKSPACE_EXISTS = "workspace.exists": "`tidegate init` found files that it would have to overwrite, and touched nothing.";
+    ENVIRONMENT_UNKNOWN = "environment.unknown": "the environment is not one of `environments:` in `tidegate.yaml`.";
+    CLUSTER_UNKNOWN = "cluster.unknown": "the cluster is not one of `clusters:` in `tidegate.yaml`.";
+    CLUSTER_UNSUPPORTED = "cluster.unsupported": "this kind of cluster, or what was asked of it, is not supported by this version of tidegate.";
+    CLUSTER_DOWN = "cluster.down": "a local cluster is not running. `tidegate cluster up NAME` starts it; a script that deploys to it starts it by itself.";
+    CLUSTER_START = "cluster.start_failed": "a local Flink did not come up. Its log says why: the message names the file.";
+
+    STATE_LOCKED = "state.locked": "another tidegate holds the state database, or a lock of this run, job or cluster, for longer than this one was ready to wait. The lock is the kernel's and ends with the process that holds it, so it cannot be stale.";
+    STATE_READ_ONLY = "state.read_only": "the state database or its folder cannot be written. tidegate records an intent before it acts; where it cannot record, it does not act.";
+    STATE_NEWER = "state.newer": "the state database was written by a newer tidegate. An older one could misread it and does not try.";
+    STATE_DISK_FULL = "state.disk_full": "the disk of the state folder is full. tidegate records an intent before it acts; where it cannot record, it does not act.";
+    STATE_CORRUPT = "state.corrupt": "the state database is damaged, or is not a tidegate database at all. tidegate does not repair it by guessing: restore it from a backup, or move it away and adopt what runs.";
+    STATE_IO = "state.io": "the state folder could not be read or written.";
+
+    RUN_NOT_FOUND = "run.not_found": "no run of that number is recorded in this workspace. `tidegate runs` lists them.";
+    RUN_NOT_OPEN = "run.not_open": "the run has ended or was given up, so there is nothing to resume or abandon.";
+    RUN_LOCKED = "run.locked": "another process works on this run. It may be stopped (SIGSTOP, a debugger): end it, or let it go on.";
+    RUN_SUPERSEDED = "run.superseded": "while this process was stopped or slow, another one took over the same run. This one did nothing more: what it had begun was finished by its successor under the same key.";
+    RUN_DIVERGED = "run.diverged": "the script did something else than what the journal of this run recorded at this step: another function, or other arguments. Going on could repeat or skip an effect, so the run stopped. It cannot be caught by a script.";
+    RUN_UNKNOWN_OUTCOME = "run.unknown_outcome": "an effect was begun, the answer never came, and the target cannot tell any more whether it arrived (the JobManager restarted and forgot). tidegate does not guess. Look at the cluster, then say `tidegate resume RUN --step N=retry` (it never ran, or has ended) or `--step N=done:<json>` (it did run).";
+
+    SCRIPT_NOT_FOUND = "script.not_found": "no such script below `scripts/` of the workspace, nor in the embedded `std/`.";
+    SCRIPT_SYNTAX = "script.syntax": "the script does not parse.";
+    SCRIPT_FAILED = "script.failed": "the script raised an error of its own with `throw`, or Rhai found one while it ran.";
+    SCRIPT_IMPORT = "script.import": "an `import` cannot be followed: the file is missing, leaves `scripts/`, or imports itself in a circle.";
+    SCRIPT_LIMIT = "script.limit": "the script went beyond a limit that protects the machine: operations, call depth, or the size of a string, array or map.";
+    SCRIPT_BANNED = "script.banned": "the function exists in Rhai but not here, since a run could not be replayed with it. The hint names what to use.";
+    SCRIPT_PANIC = "script.panic": "a host function crashed. tidegate is still whole, and the run can be resumed. Please report it.";
+    FUNCTION_UNKNOWN = "function.unknown": "no function or method of this name takes these arguments.";
+    ARGUMENT_INVALID = "argument.invalid": "an argument or an option of a host function has a wrong type, an unknown name, or a value that is not allowed.";
+    ASSERT_FAILED = "assert.failed": "an assertion of a script does not hold.";
+    PARAMETER_UNKNOWN = "parameter.unknown": "the script declares no parameter of this name. `tidegate run SCRIPT --help` lists them.";
+    PARAMETER_INVALID = "parameter.invalid": "a parameter was left out although it has no default, or its value has the wrong type.";
+    VARIABLE_UNKNOWN = "env.variable_unknown": "the environment defines no variable of this name under `vars:`.";
+    SECRET_MISSING = "secret.missing": "a secret could not be resolved at the moment of use: its environment variable, file or command gave nothing.";
+    FILE_NOT_FOUND = "file.not_found": "a file that a script or a job names is not there.";
+    FILE_OUTSIDE = "file.outside": "a path leaves the workspace. Scripts see only their workspace, symbolic links included.";
+    FILE_INVALID = "file.invalid": "a file could not be read, or does not hold what was expected of it.";
+
+    TEMPLATE_NOT_FOUND = "template.not_found": "no such template below `templates/` of the workspace.";
+    TEMPLATE_INVALID = "template.invalid": "the template cannot be rendered: a syntax error, or a variable that is not defined. Templates are strict.";
+    SQL_INVALID = "sql.invalid": "the rendered SQL cannot be split into statements, or holds something that a job cannot be made of.";
+
+    FLINK_UNREACHABLE = "flink.unreachable": "the JobManager did not answer: the connection was refused, or nothing came in time. No job is declared dead for that.";
+    FLINK_UNEXPECTED_ANSWER = "flink.unexpected_answer": "something answered at the JobManager's address that does not speak Flink's REST protocol: a proxy, a login page, another program.";
+    FLINK_REFUSED = "flink.refused": "the JobManager understood the request and refused it.";
+    FLINK_JOB_NOT_FOUND = "flink.job_not_found": "the JobManager does not know this job. Flink forgets terminal jobs after an hour, and all jobs when it restarts without high availability.";
+    FLINK_SQL_REFUSED = "flink.sql_refused": "Flink refused a statement of the job while it planned it. Nothing was started.";
+    FLINK_MAIN_FAILED = "flink.main_failed": "the job's main method raised an error before it submitted a job. Nothing was started; what main() did besides may have happened.";
+    FLINK_ENTRY_CLASS = "flink.entry_class": "the main class is not in the jar, or has no main method.";
+    FLINK_NO_SLOTS = "flink.no_slots": "the cluster has too few free task slots for the job.";
+    FLINK_JOB_FAILED = "flink.job_failed": "the job ended as FAILED. The causes are Flink's own root cause, innermost last.";
+    FLINK_START_FAILED = "flink.start_failed": "Flink accepted the job, but its JobMaster could not be started. The job is listed as FAILED.";
+    FLINK_VERSION = "flink.version": "this Flink version cannot do what was asked.";
+
+    FLINK_INSTALL = "flink.install_failed": "Flink could not be installed. A part-way install is never taken for whole: the next try starts over.";
+    JAVA_NOT_FOUND = "java.not_found": "no Java 11, 17 or 21 was found, and none could be installed.";
+
+    JOB_NOT_FOUND = "job.not_found": "no job of this name is recorded in this environment.";
+    JOB_EXISTS_UNMANAGED = "job.exists_unmanaged": "the cluster already runs this job, but this workspace's state has no record of it: another clone deployed it, or `.tidegate` was lost. Deploying would start a twin, so nothing was done. Adopt it, or cancel it first.";
+    JOB_TWIN = "job.twin": "more than one live execution of one job was found on the cluster. tidegate starts none and stops none by itself.";
+    JOB_UNKNOWN_OUTCOME = "job.unknown_outcome": "an earlier submission of this job was never answered, and the JobManager has restarted since: whether it ran cannot be known from here. tidegate does not guess.";
+    JOB_CHANGED = "job.changed": "the job runs with another spec than the script now asks for, and this version of tidegate does not upgrade a running job.";
+    JOB_STATE_UNKNOWN = "job.state_unknown": "the job had state (checkpointing was on) and the newest checkpoint of its last execution cannot be determined. Starting it from nothing would silently lose that state.";
+    JOB_ENDED = "job.ended": "the job reached a terminal state other than the one that was waited for.";
+    JOB_TIMEOUT = "job.timeout": "the job did not reach the state in time. It was left as it is.";
+    JOB_DUPLICATE_ID = "job.duplicate_id": "the JobManager says that our new job id was already used, although this attempt was never sent: `state.db` was restored from an older copy, or copied to two places.";
+    JOB_STALE_ANSWER = "job.stale_answer": "what the JobManager answered cannot be trusted for a decision: it has just restarted.";
+    LOG_NOT_FOUND = "logs.not_found": "the cluster has no such log.";
+    EFFECT_FORBIDDEN = "effect.forbidden": "this function acts on the world or is recorded, and here only pure functions may be called: while a file is imported, or while parameters are listed.";
+}
+
+/// The code of this name.
+pub fn find(name: &str) -> Option<&'static Code> {
+    ALL.iter().copied().find(|code| code.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_well_formed_and_explained() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in ALL {
+            assert!(seen.insert(code.name), "{} is there twice", code.name);
+            assert!(code.name.chars().all(|c| c.is_ascii_lowercase() || c == '.' || c == '_'), "{}", code.name);
+            assert!(code.explanation.len() > 40, "{} needs an explanation", code.name);
+        }
+    }
+}

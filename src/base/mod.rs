@@ -1,0 +1,15 @@
+//! What every layer needs alike: errors and their codes, the clock, secrets, durations, hashes, cancellation.
+//! This layer knows nothing of Flink, scripts or files of a workspace.
+
+pub mod boundary;
+pub mod cancel;
+pub mod clock;
+pub mod code;
+pub mod duration;
+pub mod error;
+pub mod hash;
+pub mod process;
+pub mod secret;
+pub mod suggest;
+
+pub use error::{Error, Result};

@@ -1,0 +1,104 @@
+//! Child processes that run to their end, and the identity of long-lived ones.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{Error, Result, code};
+
+/// Runs a command to its end and returns its standard output.
+///
+/// # Errors
+/// `internal` with the command's name (never its arguments, which may hold secrets), and what it wrote to standard
+/// error. The child is killed when `timeout` is over.
+pub fn capture(command: &[String], timeout: Duration) -> Result<String> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(Error::new(&code::ARGUMENT_INVALID, "an empty command"));
+    };
+    let failed = |why: String| Error::new(&code::INTERNAL, format!("`{program}` {why}"));
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(format!("cannot be started: {error}")))?;
+    let stdout = collect(child.stdout.take());
+    let stderr = collect(child.stderr.take());
+    let deadline = Instant::now() + timeout;
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(|error| failed(format!("cannot be awaited: {error}")))? {
+            break status;
+        }
+        if Instant::now() >= deadline {
+            child.kill().map_err(|error| failed(format!("cannot be killed: {error}")))?;
+            child.wait().map_err(|error| failed(format!("cannot be awaited: {error}")))?;
+            return Err(failed(format!("did not end within {} s", timeout.as_secs())));
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    };
+    let output = stdout.join().unwrap_or_default();
+    let errors = stderr.join().unwrap_or_default();
+    if status.success() {
+        Ok(output)
+    } else {
+        Err(failed(format!("ended with {status}")).caused_by(errors.trim().lines().last().unwrap_or("it said nothing")).detail(errors))
+    }
+}
+
+fn collect(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // A broken pipe ends the output; the exit status tells the rest.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// When a live process started, in clock ticks since boot: with its number, an identity that a later process with the
+/// same number does not share. `None` where there is no such process, or it is a zombie.
+///
+/// Source: `proc(5)`, `/proc/PID/stat`, fields 3 and 22.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the command in parentheses and may hold anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    if state == "Z" || state == "X" {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// Whether a live process is stopped (SIGSTOP or a debugger).
+pub fn is_stopped(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .ok()
+        .and_then(|stat| stat.rsplit_once(')').map(|(_, rest)| rest.trim_start().starts_with(['T', 't'])))
+        .unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn output_is_captured_and_failure_is_said() {
+        assert_eq!(capture(&command(&["echo", "hi"]), Duration::from_secs(10)).unwrap(), "hi\n");
+        let error = capture(&command(&["sh", "-c", "echo why >&2; exit 3"]), Duration::from_secs(10)).unwrap_err();
+        assert_eq!(error.causes(), ["why"]);
+        assert!(capture(&command(&["sleep", "100"]), Duration::from_millis(50)).unwrap_err().to_string().contains("did not end"));
+    }
+
+    #[test]
+    fn a_process_has_an_identity() {
+        assert!(start_time(std::process::id()).is_some());
+        assert!(start_time(u32::MAX).is_none());
+    }
+}

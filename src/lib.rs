@@ -1,0 +1,21 @@
+//! tidegate deploys and operates Flink jobs with scripts.
+//!
+//! The layers, each may use only those on its right (`tests/architecture.rs` holds the table):
+//!
+//! ```text
+//! cli ──► daemon, web ──► workspace ──► script ──► api ──► ops ──► drivers │ sql │ store ──► model ──► base
+//! ```
+
+pub mod base;
+pub mod drivers;
+pub mod model;
+pub mod sql;
+pub mod store;
+
+pub mod cli {
+    //! placeholder
+    /// Starts.
+    pub fn main() -> std::process::ExitCode {
+        std::process::ExitCode::SUCCESS
+    }
+}
