@@ -9,6 +9,7 @@
 pub mod base;
 pub mod drivers;
 pub mod model;
+pub mod ops;
 pub mod sql;
 pub mod store;
 

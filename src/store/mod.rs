@@ -1,1 +1,13 @@
-//! The store layer.
+//! The state of a workspace in one SQLite file: runs and their journal, jobs, attempts, observations, events.
+//! The only place with SQL against our own tables.
+
+mod attempts;
+mod jobs;
+mod locks;
+mod open;
+mod runs;
+mod steps;
+
+pub use jobs::{Event, JobRow, Observation};
+pub use locks::Lock;
+pub use open::{Durability, Store};

@@ -1,0 +1,145 @@
+//! The job somebody wants: what a script's `job::sql` and `job::jar` make of their options.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::identity::Identity;
+use super::statement::Statement;
+use crate::base::hash::sha256;
+use crate::base::secret::SecretText;
+
+/// A jar of the workspace, known by its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// The path as the script wrote it.
+    pub path: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// What runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Program {
+    /// SQL statements, run by our runner.
+    Sql {
+        /// The template, or `<sql>` for inline text.
+        source: String,
+        /// The statements in order.
+        statements: Vec<Statement>,
+    },
+    /// A main class in a jar.
+    Jar {
+        /// The jar.
+        jar: Artifact,
+        /// The main class; the jar's manifest names it where this is absent.
+        main_class: Option<String>,
+        /// The program arguments.
+        arguments: Vec<SecretText>,
+    },
+}
+
+/// A job as somebody wants it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSpec {
+    /// Who it is.
+    pub identity: Identity,
+    /// The cluster's name in `tidegate.yaml`.
+    pub cluster: String,
+    /// What runs.
+    pub program: Program,
+    /// Flink's `parallelism.default`.
+    pub parallelism: Option<u32>,
+    /// Flink's configuration for the job.
+    pub configuration: BTreeMap<String, String>,
+    /// Jars that travel inside the uploaded one as `lib/*.jar`.
+    pub jars: Vec<Artifact>,
+    /// Labels of ours.
+    pub tags: Vec<String>,
+    /// Whom to ask.
+    pub owner: Option<String>,
+}
+
+impl JobSpec {
+    /// The hash of everything that a running job has of its spec. Labels are ours and not in it: a deploy that changes
+    /// only those touches no job.
+    pub fn running_hash(&self) -> String {
+        let program = match &self.program {
+            Program::Sql { statements, .. } => serde_json::json!({
+                "sql": statements.iter().map(|statement| (&statement.text, &statement.kind)).collect::<Vec<_>>(),
+            }),
+            program => serde_json::json!(program),
+        };
+        let jars: Vec<&str> = self.jars.iter().map(|jar| jar.sha256.as_str()).collect();
+        let parts = serde_json::json!({
+            "cluster": self.cluster, "program": program, "parallelism": self.parallelism,
+            "configuration": self.configuration, "jars": jars,
+        });
+        sha256(parts.to_string().as_bytes())
+    }
+
+    /// The names of the parts in which a running job differs from `other`.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        if self.cluster != other.cluster {
+            names.push("cluster");
+        }
+        match (&self.program, &other.program) {
+            (Program::Sql { statements: left, .. }, Program::Sql { statements: right, .. }) => {
+                if left.iter().map(|statement| &statement.text).ne(right.iter().map(|statement| &statement.text)) {
+                    names.push("sql");
+                }
+            }
+            (
+                Program::Jar { jar: left, main_class: left_class, arguments: left_arguments },
+                Program::Jar { jar: right, main_class: right_class, arguments: right_arguments },
+            ) => {
+                if left.sha256 != right.sha256 {
+                    names.push("jar");
+                }
+                if left_class != right_class {
+                    names.push("main_class");
+                }
+                if left_arguments != right_arguments {
+                    names.push("args");
+                }
+            }
+            _ => names.push("program"),
+        }
+        if self.parallelism != other.parallelism {
+            names.push("parallelism");
+        }
+        if self.configuration != other.configuration {
+            names.push("options");
+        }
+        if self.jars.iter().map(|jar| &jar.sha256).ne(other.jars.iter().map(|jar| &jar.sha256)) {
+            names.push("jars");
+        }
+        names
+    }
+
+    /// Whether the job takes checkpoints, and so has state that must not be lost.
+    pub fn is_stateful(&self) -> bool {
+        self.setting("execution.checkpointing.interval").is_some() && !self.is_batch()
+    }
+
+    /// Whether the job runs in batch mode.
+    pub fn is_batch(&self) -> bool {
+        self.setting("execution.runtime-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("batch"))
+    }
+
+    /// The value of a Flink option: what the SQL sets last, else the configuration.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        let mut value = self.configuration.get(key).map(String::as_str);
+        if let Program::Sql { statements, .. } = &self.program {
+            for statement in statements {
+                match &statement.kind {
+                    super::statement::Kind::Set { key: set, value: to } if set == key => value = Some(to),
+                    _ => {}
+                }
+            }
+        }
+        value
+    }
+}

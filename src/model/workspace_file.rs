@@ -1,0 +1,74 @@
+//! `tidegate.yaml` as data.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::base::secret::Source;
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkspaceFile {
+    /// Part of every job's identity.
+    pub name: String,
+    /// The clusters by name.
+    pub clusters: BTreeMap<String, Cluster>,
+    /// The environments by name.
+    pub environments: BTreeMap<String, Environment>,
+    /// The environment where none is given.
+    #[serde(default)]
+    pub default_environment: Option<String>,
+    /// Where secrets come from; without an entry, from the environment variable of their name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Source>,
+    /// Where state is kept; `.tidegate` beside the file if absent.
+    #[serde(default)]
+    pub state_dir: Option<String>,
+}
+
+/// A cluster.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Cluster {
+    /// A Flink on this machine that tidegate starts and stops.
+    Local {
+        /// The Flink version: `"1.20"`, or an exact one.
+        #[serde(default = "default_flink")]
+        flink: String,
+        /// Task slots.
+        #[serde(default = "default_slots")]
+        slots: u32,
+        /// Flink options of the cluster.
+        #[serde(default)]
+        options: BTreeMap<String, Value>,
+    },
+    /// A session cluster that somebody else runs.
+    Session {
+        /// The JobManager's REST address.
+        url: String,
+    },
+}
+
+/// An environment.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// The cluster its jobs run on.
+    pub cluster: String,
+    /// Variables for templates and scripts; `{ secret: NAME }` is a reference.
+    #[serde(default)]
+    pub vars: BTreeMap<String, Value>,
+    /// Flink options for every job.
+    #[serde(default)]
+    pub options: BTreeMap<String, Value>,
+}
+
+fn default_flink() -> String {
+    "1.20".to_owned()
+}
+
+fn default_slots() -> u32 {
+    4
+}

@@ -1,0 +1,373 @@
+//! The journal of a run: every call of a host function that is not pure passes through [`Journal::perform`], which
+//! records the intent, lets it act, and records the result; or answers from what was recorded before.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+use crate::base::hash::sha256;
+use crate::base::secret::Secrets;
+use crate::base::{Error, Result, clock, code};
+use crate::model::attempt::StepKey;
+use crate::model::class::Class;
+use crate::model::run::{Intent, Run, Step, StepStatus, number};
+use crate::store::{Durability, Lock, Store};
+
+/// A call of a host function from a script.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// The function: `job.deploy`.
+    pub function: &'a str,
+    /// Its class.
+    pub class: Class,
+    /// Its arguments, handles and secrets as placeholders.
+    pub arguments: &'a Value,
+    /// The script's file.
+    pub file: &'a str,
+    /// The line, from 1; 0 where unknown.
+    pub line: usize,
+    /// The column, from 1; 0 where unknown.
+    pub column: usize,
+}
+
+/// The step that is being performed.
+#[derive(Debug)]
+pub struct Acting {
+    /// Its key.
+    pub key: StepKey,
+    /// Whether an earlier process recorded the intent: the effect may have happened.
+    pub recovering: bool,
+}
+
+/// The journal of one run, held by one process.
+#[derive(Debug)]
+pub struct Journal {
+    store: Store,
+    run: Run,
+    secrets: Secrets,
+    recorded: HashMap<String, HashMap<i64, Step>>,
+    recorded_count: usize,
+    answered: AtomicUsize,
+    _lock: Lock,
+}
+
+impl Journal {
+    /// The journal of a run that this process has just begun or taken over, under its lock.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn open(store: Store, run: Run, secrets: Secrets, lock: Lock) -> Result<Self> {
+        let mut recorded: HashMap<String, HashMap<i64, Step>> = HashMap::new();
+        let mut recorded_count = 0;
+        // A run in its first process has nothing recorded.
+        if run.epoch > 1 {
+            for step in store.steps(run.id)? {
+                recorded_count += usize::from(step.status != StepStatus::Open);
+                recorded.entry(step.key.path.clone()).or_default().insert(step.key.sequence, step);
+            }
+        }
+        Ok(Self { store, run, secrets, recorded, recorded_count, answered: AtomicUsize::new(0), _lock: lock })
+    }
+
+    /// The run.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Whether calls are still answered from the record: what is printed meanwhile was printed before.
+    pub fn is_replaying(&self) -> bool {
+        self.answered.load(Ordering::Relaxed) < self.recorded_count
+    }
+
+    /// Answers a call from the record, or lets it act between intent and result.
+    ///
+    /// `act` is told whether an earlier process may have acted under the same key.
+    ///
+    /// # Errors
+    /// What `act` gives, which is recorded and raised again on replay; `run.diverged` where the record holds another
+    /// call; `run.superseded`; `state.*`. An error that leaves the outcome open (see [`leaves_open`]) is not recorded.
+    pub fn perform(
+        &self,
+        path: &str,
+        sequence: i64,
+        call: &Call<'_>,
+        act: impl FnOnce(&Acting) -> Result<Value>,
+    ) -> Result<Value> {
+        let key = StepKey { run: self.run.id, path: path.to_owned(), sequence };
+        let canonical = canonical(call.arguments);
+        let arguments_hash = sha256(canonical.as_bytes());
+        let earlier = self.recorded.get(path).and_then(|steps| steps.get(&sequence));
+        if let Some(step) = earlier {
+            if step.function != call.function || step.arguments_hash != arguments_hash {
+                return Err(self.diverged(step, call));
+            }
+            if let Some(answer) = answer(step) {
+                self.answered.fetch_add(1, Ordering::Relaxed);
+                return answer;
+            }
+        }
+        let intent = Intent {
+            function: call.function,
+            class: call.class,
+            arguments_hash,
+            arguments: self.secrets.mask(&canonical),
+            file: call.file.to_owned(),
+            line: i64::try_from(call.line).unwrap_or(0),
+            column: i64::try_from(call.column).unwrap_or(0),
+        };
+        let started_at = clock::now();
+        let with_intent = call.class != Class::Read;
+        if with_intent && earlier.is_none() {
+            self.store.begin_step(&self.run, &key, &intent)?;
+        }
+        let acting = Acting { key, recovering: earlier.is_some() };
+        let result = act(&acting).map_err(|error| error.map_texts(&|text| self.secrets.mask(text)));
+        let (status, outcome) = match &result {
+            Ok(value) => (StepStatus::Done, value.to_string()),
+            Err(error) if leaves_open(error) => return result,
+            Err(error) => (StepStatus::Failed, error.to_json().to_string()),
+        };
+        let outcome = self.secrets.mask(&outcome);
+        if with_intent {
+            let durability = if call.class.is_effect() { Durability::Full } else { Durability::Normal };
+            self.store.end_step(&self.run, &acting.key, durability, status, &outcome)?;
+        } else {
+            self.store.record_step(&self.run, &acting.key, &intent, status, &outcome, started_at)?;
+        }
+        result
+    }
+
+    /// Checks at the end of a script that nothing recorded was left out.
+    ///
+    /// # Errors
+    /// `run.diverged` with the first step that the script did not come to.
+    pub fn check_finished(&self) -> Result<()> {
+        if !self.is_replaying() {
+            return Ok(());
+        }
+        Err(Error::new(
+            &code::RUN_DIVERGED,
+            format!(
+                "run r{} recorded {} steps, and the script came to its end after {}",
+                self.run.id,
+                self.recorded_count,
+                self.answered.load(Ordering::Relaxed)
+            ),
+        )
+        .hint(format!(
+            "`tidegate runs show r{}` lists them; resume without --with-current-scripts to use the recorded script",
+            self.run.id
+        )))
+    }
+
+    fn diverged(&self, step: &Step, call: &Call<'_>) -> Error {
+        let recorded = format!("{} at {}:{}", step.function, step.file, step.line);
+        let now = format!("{} at {}:{}", call.function, call.file, call.line);
+        let error = Error::new(
+            &code::RUN_DIVERGED,
+            format!("step {} of run r{} is another one than was recorded", step.number(), self.run.id),
+        )
+        .caused_by(format!("recorded: {recorded}"))
+        .caused_by(format!("now: {now}"));
+        let error = if step.function == call.function {
+            error
+                .caused_by(format!("recorded arguments: {}", shortened(&step.arguments)))
+                .caused_by(format!("arguments now: {}", shortened(&self.secrets.mask(&canonical(call.arguments)))))
+        } else {
+            error
+        };
+        error.hint(format!(
+            "nothing was done. Resume with the recorded scripts (without --with-current-scripts), or `tidegate abandon r{}`",
+            self.run.id
+        ))
+    }
+}
+
+fn answer(step: &Step) -> Option<Result<Value>> {
+    let outcome = step.outcome.as_deref().unwrap_or("null");
+    let damaged = |error: serde_json::Error| {
+        Error::new(
+            &code::STATE_CORRUPT,
+            format!(
+                "the outcome of step {} of run r{} cannot be read",
+                number(&step.key.path, step.key.sequence),
+                step.key.run
+            ),
+        )
+        .caused_by(error)
+    };
+    match step.status {
+        StepStatus::Open => None,
+        StepStatus::Done => Some(serde_json::from_str(outcome).map_err(damaged)),
+        StepStatus::Failed => Some(Err(match serde_json::from_str(outcome) {
+            Ok(value) => Error::from_json(&value),
+            Err(error) => damaged(error),
+        })),
+    }
+}
+
+/// Whether an error says nothing about the effect: the step stays open, and `resume` goes on with it. Such an error
+/// ends the run at once; a script cannot catch it.
+pub fn leaves_open(error: &Error) -> bool {
+    [
+        &code::CANCELLED,
+        &code::RUN_SUPERSEDED,
+        &code::RUN_DIVERGED,
+        &code::RUN_UNKNOWN_OUTCOME,
+        &code::JOB_UNKNOWN_OUTCOME,
+        &code::STATE_LOCKED,
+        &code::STATE_READ_ONLY,
+        &code::STATE_DISK_FULL,
+        &code::STATE_CORRUPT,
+        &code::STATE_IO,
+    ]
+    .iter()
+    .any(|code| error.is(code))
+}
+
+/// JSON with sorted keys, so that equal values have one text.
+///
+/// Written out here since the order of `serde_json::Map` depends on a feature that any dependency may switch on.
+pub fn canonical(value: &Value) -> String {
+    fn write(value: &Value, text: &mut String) {
+        match value {
+            Value::Object(map) => {
+                let sorted: BTreeMap<&String, &Value> = map.iter().collect();
+                text.push('{');
+                for (index, (key, value)) in sorted.into_iter().enumerate() {
+                    if index > 0 {
+                        text.push(',');
+                    }
+                    text.push_str(&Value::String(key.clone()).to_string());
+                    text.push(':');
+                    write(value, text);
+                }
+                text.push('}');
+            }
+            Value::Array(items) => {
+                text.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        text.push(',');
+                    }
+                    write(item, text);
+                }
+                text.push(']');
+            }
+            value => text.push_str(&value.to_string()),
+        }
+    }
+    let mut text = String::new();
+    write(value, &mut text);
+    text
+}
+
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 300;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(LONGEST).collect();
+    format!("{start}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn journal(store: &Store, run: Run) -> Journal {
+        let lock = store.try_lock(&format!("run-{}", run.id)).unwrap();
+        Journal::open(store.clone(), run, Secrets::default(), lock).unwrap()
+    }
+
+    fn call<'a>(function: &'a str, class: Class, arguments: &'a Value) -> Call<'a> {
+        Call { function, class, arguments, file: "a.rhai", line: 1, column: 1 }
+    }
+
+    fn resumed(store: &Store, id: i64) -> Journal {
+        journal(store, store.take_over_run(id).unwrap())
+    }
+
+    #[test]
+    fn a_result_is_recorded_once_and_answered_afterwards() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let arguments = json!([1, {"b": 2, "a": 1}]);
+        let first = journal(&store, store.begin_run("a.rhai", "local", "{}").unwrap());
+        let id = first.run().id;
+        for class in [Class::Read, Class::Set] {
+            let sequence = i64::from(class == Class::Set);
+            first.perform("", sequence, &call("f", class, &arguments), |_| Ok(json!(42))).unwrap();
+        }
+        drop(first);
+        let second = resumed(&store, id);
+        assert!(second.is_replaying());
+        for class in [Class::Read, Class::Set] {
+            let sequence = i64::from(class == Class::Set);
+            let same = json!([1, {"a": 1, "b": 2}]);
+            let value = second.perform("", sequence, &call("f", class, &same), |_| panic!("acted twice")).unwrap();
+            assert_eq!(value, json!(42));
+        }
+        second.check_finished().unwrap();
+    }
+
+    #[test]
+    fn errors_are_recorded_and_open_ones_are_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let first = journal(&store, store.begin_run("a.rhai", "local", "{}").unwrap());
+        let id = first.run().id;
+        let none = json!([]);
+        let refused =
+            first.perform("", 0, &call("f", Class::Set, &none), |_| Err(Error::new(&code::FLINK_REFUSED, "no")));
+        assert!(refused.unwrap_err().is(&code::FLINK_REFUSED));
+        first
+            .perform("", 1, &call("g", Class::Keyed, &none), |_| Err(Error::new(&code::CANCELLED, "stop")))
+            .unwrap_err();
+        drop(first);
+        let second = resumed(&store, id);
+        let again = second.perform("", 0, &call("f", Class::Set, &none), |_| panic!("acted twice"));
+        assert!(again.unwrap_err().is(&code::FLINK_REFUSED));
+        let mut told = None;
+        second
+            .perform("", 1, &call("g", Class::Keyed, &none), |acting| {
+                told = Some(acting.recovering);
+                Ok(Value::Null)
+            })
+            .unwrap();
+        assert_eq!(told, Some(true));
+    }
+
+    #[test]
+    fn another_function_other_arguments_and_leftover_steps_diverge() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let first = journal(&store, store.begin_run("a.rhai", "local", "{}").unwrap());
+        let id = first.run().id;
+        let one = json!([1]);
+        first.perform("", 0, &call("f", Class::Read, &one), |_| Ok(Value::Null)).unwrap();
+        drop(first);
+        let second = resumed(&store, id);
+        let two = json!([2]);
+        for (function, arguments) in [("g", &one), ("f", &two)] {
+            let error =
+                second.perform("", 0, &call(function, Class::Read, arguments), |_| Ok(Value::Null)).unwrap_err();
+            assert!(error.is(&code::RUN_DIVERGED), "{error}");
+        }
+        assert!(second.check_finished().unwrap_err().is(&code::RUN_DIVERGED));
+    }
+
+    #[test]
+    fn a_process_that_was_overtaken_commits_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let stale = journal(&store, store.begin_run("a.rhai", "local", "{}").unwrap());
+        let id = stale.run().id;
+        store.take_over_run(id).unwrap();
+        let none = json!([]);
+        let error = stale.perform("", 0, &call("f", Class::Set, &none), |_| panic!("acted")).unwrap_err();
+        assert!(error.is(&code::RUN_SUPERSEDED));
+    }
+}

@@ -1,0 +1,252 @@
+//! Attempts: what was submitted, under which Flink job id, and what came of it.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::jobs::add_event;
+use super::open::{Durability, Store};
+use super::runs::{check_epoch, sql};
+use crate::base::{Error, Result, clock, code};
+use crate::model::attempt::{Attempt, StepKey, Submission};
+use crate::model::run::Run;
+
+impl Store {
+    /// Records the intent to submit: the id is ours from here on, whatever happens to the request.
+    ///
+    /// `seen` is the number of the newest attempt that the decision was made upon.
+    ///
+    /// # Errors
+    /// `run.superseded` where another process has made an attempt, or taken over the run, since; `state.*`.
+    pub fn begin_attempt(&self, run: &Run, attempt: &Attempt, seen: u32) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            check_epoch(transaction, run)?;
+            let newest: u32 = transaction
+                .query_row("SELECT ifnull(max(number), 0) FROM attempt_rows WHERE job = ?1", [attempt.job], |row| row.get(0))
+                .map_err(sql)?;
+            if newest != seen {
+                return Err(Error::new(
+                    &code::RUN_SUPERSEDED,
+                    format!("another process made attempt {newest} of the job while this one prepared attempt {}", attempt.number),
+                ));
+            }
+            transaction
+                .execute(
+                    "INSERT INTO attempt_rows (job, number, flink_id, cluster, submission, incarnation, spec, spec_hash, jar,
+                       restored_from, run, path, sequence, created_at)
+                     VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                    params![
+                        attempt.job,
+                        attempt.number,
+                        attempt.flink_id,
+                        attempt.cluster,
+                        attempt.incarnation,
+                        attempt.spec,
+                        attempt.spec_hash,
+                        attempt.jar,
+                        attempt.restored_from,
+                        attempt.step.run,
+                        attempt.step.path,
+                        attempt.step.sequence,
+                        attempt.created_at
+                    ],
+                )
+                .map_err(sql)?;
+            add_event(transaction, attempt.job, attempt.number, Some(run.id), "submitting", "{}")
+        })
+    }
+
+    /// Records what came of a submission. An attempt that is settled already keeps what it has.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn settle_attempt(&self, attempt: &Attempt, submission: Submission, error: Option<&str>) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            let changed = transaction
+                .execute(
+                    "UPDATE attempt_rows SET submission = ?3, answered_at = ?4, error = ?5
+                     WHERE job = ?1 AND number = ?2 AND submission = 'open'",
+                    params![attempt.job, attempt.number, submission.name(), clock::now(), error],
+                )
+                .map_err(sql)?;
+            if changed == 1 {
+                add_event(
+                    transaction,
+                    attempt.job,
+                    attempt.number,
+                    Some(attempt.step.run),
+                    submission.name(),
+                    error.unwrap_or("{}"),
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records that an attempt held to be refused or given up is there after all.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn recognise_attempt(&self, attempt: &Attempt) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            transaction
+                .execute(
+                    "UPDATE attempt_rows SET submission = 'accepted', error = NULL WHERE job = ?1 AND number = ?2",
+                    params![attempt.job, attempt.number],
+                )
+                .map_err(sql)?;
+            add_event(transaction, attempt.job, attempt.number, None, "recognised", "{}")
+        })
+    }
+
+    /// Records that an attempt ended, once.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn end_attempt(&self, attempt: &Attempt, state: &str, ended_at: i64, checkpoint: Option<&str>) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            let changed = transaction
+                .execute(
+                    "UPDATE attempt_rows SET end_state = ?3, ended_at = ?4, checkpoint = ifnull(?5, checkpoint)
+                     WHERE job = ?1 AND number = ?2 AND end_state IS NULL",
+                    params![attempt.job, attempt.number, state, ended_at, checkpoint],
+                )
+                .map_err(sql)?;
+            if changed == 1 {
+                let data = serde_json::json!({ "state": state }).to_string();
+                add_event(transaction, attempt.job, attempt.number, None, "ended", &data)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records the newest completed checkpoint that was seen of an attempt.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn record_checkpoint(&self, attempt: &Attempt, checkpoint: &str) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            transaction
+                .execute(
+                    "UPDATE attempt_rows SET checkpoint = ?3 WHERE job = ?1 AND number = ?2",
+                    params![attempt.job, attempt.number, checkpoint],
+                )
+                .map_err(sql)?;
+            Ok(())
+        })
+    }
+
+    /// Records who asked for the end of an attempt, before it is asked for.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn ask_end(&self, attempt: &Attempt, by: &str) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            transaction
+                .execute(
+                    "UPDATE attempt_rows SET end_asked_by = ifnull(end_asked_by, ?3) WHERE job = ?1 AND number = ?2",
+                    params![attempt.job, attempt.number, by],
+                )
+                .map_err(sql)?;
+            add_event(
+                transaction,
+                attempt.job,
+                attempt.number,
+                None,
+                "cancelling",
+                &serde_json::json!({ "by": by }).to_string(),
+            )
+        })
+    }
+
+    /// The attempts of a job, oldest first.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn attempts(&self, job: i64) -> Result<Vec<Attempt>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE job = ?1 ORDER BY number"))?;
+            let rows = statement.query_map([job], from_row)?;
+            rows.collect()
+        })
+    }
+
+    /// The newest attempt of a job.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn newest_attempt(&self, job: i64) -> Result<Option<Attempt>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!("{SELECT} WHERE job = ?1 ORDER BY number DESC LIMIT 1"))?
+                .query_row([job], from_row)
+                .optional()
+        })
+    }
+
+    /// One attempt of a job.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn attempt(&self, job: i64, number: u32) -> Result<Option<Attempt>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!("{SELECT} WHERE job = ?1 AND number = ?2"))?
+                .query_row(params![job, number], from_row)
+                .optional()
+        })
+    }
+
+    /// The attempt that a journal step made, if it came so far.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn attempt_of_step(&self, step: &StepKey) -> Result<Option<Attempt>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "{SELECT} WHERE run = ?1 AND path = ?2 AND sequence = ?3 ORDER BY created_at DESC LIMIT 1"
+                ))?
+                .query_row(params![step.run, step.path, step.sequence], from_row)
+                .optional()
+        })
+    }
+
+    /// All Flink job ids that this state knows.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn known_flink_ids(&self) -> Result<std::collections::HashSet<String>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT flink_id FROM attempt_rows")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+}
+
+const SELECT: &str = "SELECT job, number, flink_id, cluster, submission, incarnation, spec, spec_hash, jar, restored_from, \
+                      run, path, sequence, created_at, answered_at, end_state, ended_at, end_asked_by, checkpoint, error \
+                      FROM attempt_rows";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+    Ok(Attempt {
+        job: row.get(0)?,
+        number: row.get(1)?,
+        flink_id: row.get(2)?,
+        cluster: row.get(3)?,
+        // An unknown word would be a newer schema, which open.rs refuses; the careful reading is "not settled".
+        submission: Submission::from_name(&row.get::<_, String>(4)?).unwrap_or(Submission::Open),
+        incarnation: row.get(5)?,
+        spec: row.get(6)?,
+        spec_hash: row.get(7)?,
+        jar: row.get(8)?,
+        restored_from: row.get(9)?,
+        step: StepKey { run: row.get(10)?, path: row.get(11)?, sequence: row.get(12)? },
+        created_at: row.get(13)?,
+        answered_at: row.get(14)?,
+        end_state: row.get(15)?,
+        ended_at: row.get(16)?,
+        end_asked_by: row.get(17)?,
+        checkpoint: row.get(18)?,
+        error: row.get(19)?,
+    })
+}

@@ -1,0 +1,88 @@
+//! Kernel locks on files: held by a process, gone with it, never stale.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+
+use super::Store;
+use super::open::cannot_write;
+use crate::base::{Error, Result, code, process};
+
+/// A lock that is held until it is dropped, or the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    // Closing the file gives the lock back.
+    _file: File,
+}
+
+impl Store {
+    /// Takes the lock `name`, or says who holds it. Does not wait.
+    ///
+    /// # Errors
+    /// `state.locked` with the holder's process id in `e.data.process`.
+    pub fn try_lock(&self, name: &str) -> Result<Lock> {
+        let directory = self.directory().join("locks");
+        std::fs::create_dir_all(&directory).map_err(|error| cannot_write(&directory, &error))?;
+        let path = directory.join(name);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| cannot_write(&path, &error))?;
+        match file.try_lock() {
+            Ok(()) => {
+                // Only for the message to others; the kernel holds the lock itself.
+                let written = file
+                    .set_len(0)
+                    .and_then(|()| file.rewind())
+                    .and_then(|()| write!(file, "{}", std::process::id()))
+                    .and_then(|()| file.flush());
+                written.map_err(|error| cannot_write(&path, &error))?;
+                Ok(Lock { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => Err(held(name, &mut file)),
+            Err(TryLockError::Error(error)) => Err(cannot_write(&path, &error)),
+        }
+    }
+
+    /// Whether some process holds the lock `name`.
+    pub fn is_locked(&self, name: &str) -> bool {
+        let path = self.directory().join("locks").join(name);
+        File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+}
+
+fn held(name: &str, file: &mut File) -> Error {
+    let mut text = String::new();
+    let holder = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse::<u32>().ok());
+    let error = match holder {
+        Some(holder) if process::is_stopped(holder) => {
+            Error::new(&code::STATE_LOCKED, format!("`{name}` is held by process {holder}, which is stopped")).hint(
+                format!("let it go on with `kill -CONT {holder}`, or end it with `kill -9 {holder}`; then try again"),
+            )
+        }
+        Some(holder) => Error::new(&code::STATE_LOCKED, format!("`{name}` is held by process {holder}"))
+            .hint("wait until it has ended; the lock ends with it"),
+        None => Error::new(&code::STATE_LOCKED, format!("`{name}` is held by another process")),
+    };
+    error.with("process", holder.unwrap_or(0)).with("lock", name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_excludes_and_ends_with_its_holder() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let lock = store.try_lock("run-1").unwrap();
+        assert!(store.is_locked("run-1"));
+        let error = store.try_lock("run-1").unwrap_err();
+        assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+        drop(lock);
+        assert!(!store.is_locked("run-1"));
+        store.try_lock("run-1").unwrap();
+    }
+}

@@ -1,0 +1,164 @@
+//! The journal: intents before, results after.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::open::{Durability, Store};
+use super::runs::{check_epoch, sql};
+use crate::base::{Error, Result, clock, code};
+use crate::model::attempt::StepKey;
+use crate::model::run::{Intent, Run, Step, StepStatus};
+
+impl Store {
+    /// Records an intent.
+    ///
+    /// # Errors
+    /// `run.superseded` where another process has taken the run, or already made this step; `state.*`.
+    pub fn begin_step(&self, run: &Run, key: &StepKey, intent: &Intent<'_>) -> Result<()> {
+        let durability = if intent.class.is_effect() { Durability::Full } else { Durability::Normal };
+        self.write(durability, |transaction| {
+            check_epoch(transaction, run)?;
+            let inserted = transaction
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO step_rows
+                     (run, path, sequence, function, class, arguments_hash, arguments, file, line, col, status, started_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'open', ?11)",
+                )
+                .and_then(|mut statement| {
+                    statement.execute(params![
+                        key.run,
+                        key.path,
+                        key.sequence,
+                        intent.function,
+                        intent.class.name(),
+                        intent.arguments_hash,
+                        intent.arguments,
+                        intent.file,
+                        intent.line,
+                        intent.column,
+                        clock::now()
+                    ])
+                })
+                .map_err(sql)?;
+            if inserted == 1 {
+                return Ok(());
+            }
+            Err(Error::new(&code::RUN_SUPERSEDED, format!("another process made step {} of run r{}", key.sequence, key.run)))
+        })
+    }
+
+    /// Records a result, or an error where `status` says so.
+    ///
+    /// # Errors
+    /// `run.superseded`, `state.*`.
+    pub fn end_step(
+        &self,
+        run: &Run,
+        key: &StepKey,
+        durability: Durability,
+        status: StepStatus,
+        outcome: &str,
+    ) -> Result<()> {
+        self.write(durability, |transaction| {
+            check_epoch(transaction, run)?;
+            transaction
+                .prepare_cached(
+                    "UPDATE step_rows SET status = ?4, outcome = ?5, ended_at = ?6
+                     WHERE run = ?1 AND path = ?2 AND sequence = ?3 AND status = 'open'",
+                )
+                .and_then(|mut statement| {
+                    statement.execute(params![key.run, key.path, key.sequence, status.name(), outcome, clock::now()])
+                })
+                .map_err(sql)?;
+            Ok(())
+        })
+    }
+
+    /// Records a read together with its result: one commit, since an open one would run again anyway.
+    ///
+    /// # Errors
+    /// `run.superseded`, `state.*`.
+    pub fn record_step(
+        &self,
+        run: &Run,
+        key: &StepKey,
+        intent: &Intent<'_>,
+        status: StepStatus,
+        outcome: &str,
+        started_at: i64,
+    ) -> Result<()> {
+        self.write(Durability::Normal, |transaction| {
+            check_epoch(transaction, run)?;
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO step_rows
+                     (run, path, sequence, function, class, arguments_hash, arguments, file, line, col, status, outcome, started_at, ended_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                )
+                .and_then(|mut statement| {
+                    statement.execute(params![
+                        key.run,
+                        key.path,
+                        key.sequence,
+                        intent.function,
+                        intent.class.name(),
+                        intent.arguments_hash,
+                        intent.arguments,
+                        intent.file,
+                        intent.line,
+                        intent.column,
+                        status.name(),
+                        outcome,
+                        started_at,
+                        clock::now()
+                    ])
+                })
+                .map_err(sql)?;
+            Ok(())
+        })
+    }
+
+    /// All steps of a run, in journal order.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn steps(&self, run: i64) -> Result<Vec<Step>> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached(&format!("{SELECT} WHERE run = ?1 ORDER BY path, sequence"))?;
+            let rows = statement.query_map([run], from_row)?;
+            rows.collect()
+        })
+    }
+
+    /// One step of a run.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn step(&self, key: &StepKey) -> Result<Option<Step>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!("{SELECT} WHERE run = ?1 AND path = ?2 AND sequence = ?3"))?
+                .query_row(params![key.run, key.path, key.sequence], from_row)
+                .optional()
+        })
+    }
+}
+
+const SELECT: &str = "SELECT run, path, sequence, function, class, arguments_hash, arguments, file, line, col, status, outcome, started_at, ended_at FROM step_rows";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Step> {
+    Ok(Step {
+        key: StepKey { run: row.get(0)?, path: row.get(1)?, sequence: row.get(2)? },
+        function: row.get(3)?,
+        class: row.get(4)?,
+        arguments_hash: row.get(5)?,
+        arguments: row.get(6)?,
+        file: row.get(7)?,
+        line: row.get(8)?,
+        column: row.get(9)?,
+        status: StepStatus::from_name(&row.get::<_, String>(10)?).unwrap_or(StepStatus::Open),
+        outcome: row.get(11)?,
+        started_at: row.get(12)?,
+        ended_at: row.get(13)?,
+    })
+}
