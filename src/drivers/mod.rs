@@ -1,1 +1,3 @@
 //! The drivers layer.
+
+pub mod payload;
