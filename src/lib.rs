@@ -7,16 +7,10 @@
 //! ```
 
 pub mod base;
+pub mod cli;
 pub mod drivers;
 pub mod model;
 pub mod ops;
+pub mod script;
 pub mod sql;
 pub mod store;
-
-pub mod cli {
-    //! placeholder
-    /// Starts.
-    pub fn main() -> std::process::ExitCode {
-        std::process::ExitCode::SUCCESS
-    }
-}

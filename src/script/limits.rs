@@ -1,0 +1,120 @@
+//! What a script may use: operations, call depth, sizes. And the callback that stops it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rhai::{Array, Dynamic, Engine, FnPtr, Map};
+
+use super::raise::{Fatal, Stop};
+use crate::base::cancel::Cancel;
+
+/// Limits of one run. The defaults let no honest deploy script notice them.
+///
+/// Rhai measures strings, arrays and maps when they are built, pushed to or passed on, and the measuring is not free: with
+/// limits on, every `push` measures the whole array (100 000 pushes take seconds). `m[key] = value` is *not* measured by
+/// Rhai 1.27; there only the limit of operations holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Script operations in one run, all its branches together.
+    pub operations: u64,
+    /// Script functions that call each other.
+    pub call_levels: usize,
+    /// Nesting of expressions and blocks, in a function and outside.
+    pub expression_depth: usize,
+    /// Bytes of one string.
+    pub string_bytes: usize,
+    /// Items of one array, those of nested arrays included.
+    pub array_items: usize,
+    /// Entries of one map, those of nested maps included.
+    pub map_entries: usize,
+    /// Arrays in arrays (maps in maps) in a value that leaves the script's own thread.
+    pub result_depth: usize,
+    /// Bytes of the stack that the script runs on. Values that are nested very deeply are dropped and printed recursively.
+    pub stack_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            operations: 200_000_000,
+            call_levels: 64,
+            expression_depth: 64,
+            string_bytes: 16 << 20,
+            array_items: 100_000,
+            map_entries: 100_000,
+            result_depth: 64,
+            stack_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Limits {
+    pub(super) fn apply(&self, engine: &mut Engine) {
+        // Rhai's own defaults differ between debug and release builds of the host: nothing may be left to them.
+        engine.set_max_call_levels(self.call_levels);
+        engine.set_max_expr_depths(self.expression_depth, self.expression_depth);
+        engine.set_max_string_size(self.string_bytes);
+        engine.set_max_array_size(self.array_items);
+        engine.set_max_map_size(self.map_entries);
+        // Counts per call chain only: closures that native functions call are not added up. `watch` counts them all.
+        engine.set_max_operations(0);
+    }
+}
+
+/// Stops the script at its next operation when it was cancelled, used up its operations, or met a fatal error.
+pub(super) fn watch(engine: &mut Engine, limits: &Limits, cancel: Cancel, fatal: Fatal) {
+    let limit = limits.operations;
+    let operations = AtomicU64::new(0);
+    engine.on_progress(move |_| {
+        let stop = if fatal.is_raised() {
+            Stop::Fatal
+        } else if cancel.is_cancelled() {
+            Stop::Cancelled
+        } else if operations.fetch_add(1, Ordering::Relaxed) >= limit {
+            Stop::Operations(limit)
+        } else {
+            return None;
+        };
+        Some(Dynamic::from(stop))
+    });
+}
+
+/// Whether a value is nested more deeply than `limit`. Looks no deeper than that, so any value can be asked.
+pub(super) fn is_deeper_than(limit: usize, value: &Dynamic) -> bool {
+    // Shared cells can be reached along many ways: the number of values looked at is limited too.
+    fn look(limit: usize, value: &Dynamic, left: &mut usize) -> bool {
+        if !(value.is_array() || value.is_map() || value.is_fnptr()) {
+            return false;
+        }
+        if limit == 0 || *left == 0 {
+            return true;
+        }
+        *left -= 1;
+        if let Some(items) = value.read_lock::<Array>() {
+            items.iter().any(|item| look(limit - 1, item, left))
+        } else if let Some(map) = value.read_lock::<Map>() {
+            map.values().any(|item| look(limit - 1, item, left))
+        } else if let Some(function) = value.read_lock::<FnPtr>() {
+            function.iter_curry().any(|item| look(limit - 1, item, left))
+        } else {
+            false
+        }
+    }
+    look(limit, value, &mut 10_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_measured_through_arrays_and_maps() {
+        let mut value = Dynamic::from(1_i64);
+        for _ in 0..5 {
+            value = Dynamic::from_array(vec![value]);
+        }
+        value = Dynamic::from_map(Map::from([("k".into(), value)]));
+        assert!(is_deeper_than(5, &value));
+        assert!(!is_deeper_than(6, &value));
+        assert!(is_deeper_than(5, &value.into_shared()));
+    }
+}
