@@ -54,7 +54,9 @@ mod tests {
 
     #[test]
     fn durations_are_read() {
-        for (text, millis) in [("500ms", 500), ("90s", 90_000), ("1h30m", 5_400_000), ("10 s", 10_000), ("1 min", 60_000), ("0s", 0)] {
+        for (text, millis) in
+            [("500ms", 500), ("90s", 90_000), ("1h30m", 5_400_000), ("10 s", 10_000), ("1 min", 60_000), ("0s", 0)]
+        {
             assert_eq!(parse(text).unwrap().as_millis(), millis, "{text}");
         }
     }
@@ -68,7 +70,9 @@ mod tests {
 
     #[test]
     fn durations_are_shown() {
-        for (millis, text) in [(35, "35ms"), (4_200, "4.2s"), (61_000, "1m01s"), (5_400_000, "1h30m"), (90_000_000, "1d01h")] {
+        for (millis, text) in
+            [(35, "35ms"), (4_200, "4.2s"), (61_000, "1m01s"), (5_400_000, "1h30m"), (90_000_000, "1d01h")]
+        {
             assert_eq!(show(Duration::from_millis(millis)), text);
         }
     }

@@ -194,10 +194,8 @@ impl Error {
             .map(|causes| causes.iter().filter_map(Value::as_str).map(str::to_owned).collect())
             .unwrap_or_default();
         error.inner.hint = text("hint");
-        error.inner.places = value
-            .get("places")
-            .and_then(|places| serde_json::from_value(places.clone()).ok())
-            .unwrap_or_default();
+        error.inner.places =
+            value.get("places").and_then(|places| serde_json::from_value(places.clone()).ok()).unwrap_or_default();
         error.inner.data = value.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
         error
     }

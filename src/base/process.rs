@@ -42,7 +42,9 @@ pub fn capture(command: &[String], timeout: Duration) -> Result<String> {
     if status.success() {
         Ok(output)
     } else {
-        Err(failed(format!("ended with {status}")).caused_by(errors.trim().lines().last().unwrap_or("it said nothing")).detail(errors))
+        Err(failed(format!("ended with {status}"))
+            .caused_by(errors.trim().lines().last().unwrap_or("it said nothing"))
+            .detail(errors))
     }
 }
 
@@ -93,7 +95,12 @@ mod tests {
         assert_eq!(capture(&command(&["echo", "hi"]), Duration::from_secs(10)).unwrap(), "hi\n");
         let error = capture(&command(&["sh", "-c", "echo why >&2; exit 3"]), Duration::from_secs(10)).unwrap_err();
         assert_eq!(error.causes(), ["why"]);
-        assert!(capture(&command(&["sleep", "100"]), Duration::from_millis(50)).unwrap_err().to_string().contains("did not end"));
+        assert!(
+            capture(&command(&["sleep", "100"]), Duration::from_millis(50))
+                .unwrap_err()
+                .to_string()
+                .contains("did not end")
+        );
     }
 
     #[test]

@@ -1,1 +1,4 @@
-//! The model layer.
+//! Pure data and pure functions: nothing here reads a clock, a file or a network.
+
+pub mod diagnosis;
+pub mod trace;
