@@ -1,10 +1,13 @@
-//! Pure data and pure functions: what a workspace, a job, an attempt, a run and an observation are.
+//! Pure data and pure functions: what a workspace, a job, an attempt, a run and an observation are. Nothing here reads a
+//! clock, a file or a network.
 
 pub mod attempt;
 pub mod class;
+pub mod diagnosis;
 pub mod identity;
 pub mod job_spec;
 pub mod job_status;
 pub mod run;
 pub mod statement;
+pub mod trace;
 pub mod workspace_file;
