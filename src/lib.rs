@@ -6,6 +6,7 @@
 //! cli ──► daemon, web ──► workspace ──► script ──► api ──► ops ──► drivers │ sql │ store ──► model ──► base
 //! ```
 
+pub mod api;
 pub mod base;
 pub mod cli;
 pub mod drivers;
@@ -14,3 +15,4 @@ pub mod ops;
 pub mod script;
 pub mod sql;
 pub mod store;
+pub mod workspace;

@@ -2,6 +2,8 @@
 //!
 //! `UPDATE=1 cargo test --test runner_rebuild` rewrites it after a change of the source.
 
+#![allow(clippy::unwrap_used)] // clippy allows it in the tests themselves, not in what they call
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -35,6 +35,8 @@ codes! {
     CLUSTER_UNSUPPORTED = "cluster.unsupported": "this kind of cluster, or what was asked of it, is not supported by this version of tidegate.";
     CLUSTER_DOWN = "cluster.down": "a local cluster is not running. `tidegate cluster up NAME` starts it; a script that deploys to it starts it by itself.";
     CLUSTER_START = "cluster.start_failed": "a local Flink did not come up. Its log says why: the message names the file.";
+    CLUSTER_STOP = "cluster.stop_failed": "a process of a local cluster could not be ended. tidegate only ends processes that it started, and looks at their identity before each signal.";
+
 
     STATE_LOCKED = "state.locked": "another tidegate holds the state database, or a lock of this run, job or cluster, for longer than this one was ready to wait. The lock is the kernel's and ends with the process that holds it, so it cannot be stale.";
     STATE_READ_ONLY = "state.read_only": "the state database or its folder cannot be written. tidegate records an intent before it acts; where it cannot record, it does not act.";
@@ -51,7 +53,7 @@ codes! {
     RUN_UNKNOWN_OUTCOME = "run.unknown_outcome": "an effect was begun, the answer never came, and the target cannot tell any more whether it arrived (the JobManager restarted and forgot). tidegate does not guess. Look at the cluster, then say `tidegate resume RUN --step N=retry` (it never ran, or has ended) or `--step N=done:<json>` (it did run).";
 
     SCRIPT_NOT_FOUND = "script.not_found": "no such script below `scripts/` of the workspace, nor in the embedded `std/`.";
-    SCRIPT_SYNTAX = "script.syntax": "the script does not parse.";
+    SCRIPT_SYNTAX = "script.syntax": "the script does not parse. The message names the place and what was expected there; nothing was run.";
     SCRIPT_FAILED = "script.failed": "the script raised an error of its own with `throw`, or Rhai found one while it ran.";
     SCRIPT_IMPORT = "script.import": "an `import` cannot be followed: the file is missing, leaves `scripts/`, or imports itself in a circle.";
     SCRIPT_LIMIT = "script.limit": "the script went beyond a limit that protects the machine: operations, call depth, or the size of a string, array or map.";
@@ -59,7 +61,7 @@ codes! {
     SCRIPT_PANIC = "script.panic": "a host function crashed. tidegate is still whole, and the run can be resumed. Please report it.";
     FUNCTION_UNKNOWN = "function.unknown": "no function or method of this name takes these arguments.";
     ARGUMENT_INVALID = "argument.invalid": "an argument or an option of a host function has a wrong type, an unknown name, or a value that is not allowed.";
-    ASSERT_FAILED = "assert.failed": "an assertion of a script does not hold.";
+    ASSERT_FAILED = "assert.failed": "an assertion of a script does not hold. The causes show both sides; nothing of the run is undone.";
     PARAMETER_UNKNOWN = "parameter.unknown": "the script declares no parameter of this name. `tidegate run SCRIPT --help` lists them.";
     PARAMETER_INVALID = "parameter.invalid": "a parameter was left out although it has no default, or its value has the wrong type.";
     VARIABLE_UNKNOWN = "env.variable_unknown": "the environment defines no variable of this name under `vars:`.";
@@ -97,7 +99,7 @@ codes! {
     JOB_TIMEOUT = "job.timeout": "the job did not reach the state in time. It was left as it is.";
     JOB_DUPLICATE_ID = "job.duplicate_id": "the JobManager says that our new job id was already used, although this attempt was never sent: `state.db` was restored from an older copy, or copied to two places.";
     JOB_STALE_ANSWER = "job.stale_answer": "what the JobManager answered cannot be trusted for a decision: it has just restarted.";
-    LOG_NOT_FOUND = "logs.not_found": "the cluster has no such log.";
+    LOG_NOT_FOUND = "logs.not_found": "the cluster has no such log: the process that wrote it is gone, or writes elsewhere.";
     EFFECT_FORBIDDEN = "effect.forbidden": "this function acts on the world or is recorded, and here only pure functions may be called: while a file is imported, or while parameters are listed.";
 }
 

@@ -171,6 +171,15 @@ impl Error {
         self
     }
 
+    /// Renames the files of its places.
+    #[must_use]
+    pub fn map_files(mut self, rename: &dyn Fn(&str) -> String) -> Self {
+        for place in &mut self.inner.places {
+            place.file = rename(&place.file);
+        }
+        self
+    }
+
     /// The error as the journal and `--json` hold it.
     pub fn to_json(&self) -> Value {
         serde_json::json!({

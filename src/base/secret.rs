@@ -19,8 +19,45 @@ pub const MASK: &str = "***";
 pub enum Piece {
     /// Text that may be shown.
     Text(String),
-    /// The name of a secret, resolved at use.
-    Secret(String),
+    /// A secret, resolved at use.
+    Secret {
+        /// Its name.
+        name: String,
+        /// What it stands inside, and so how its value is escaped after it was resolved.
+        #[serde(default, skip_serializing_if = "Within::is_nothing")]
+        within: Within,
+    },
+}
+
+/// What a secret stands inside: its value must not be able to end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Within {
+    /// Nothing: the value as it is.
+    #[default]
+    Nothing,
+    /// A SQL string, `'...'`.
+    SqlString,
+    /// A SQL name in backticks.
+    SqlBackticks,
+    /// A SQL name in double quotes.
+    SqlDoubleQuotes,
+}
+
+impl Within {
+    fn is_nothing(&self) -> bool {
+        *self == Self::Nothing
+    }
+
+    /// The value, so escaped that it cannot leave what it stands inside: SQL doubles the closing quote.
+    pub fn escape(self, value: &str) -> String {
+        match self {
+            Self::Nothing => value.to_owned(),
+            Self::SqlString => value.replace('\'', "''"),
+            Self::SqlBackticks => value.replace('`', "``"),
+            Self::SqlDoubleQuotes => value.replace('"', "\"\""),
+        }
+    }
 }
 
 /// A text that may hold secrets. Prints as `***` where they stand; only [`Secrets::reveal`] gives the whole.
@@ -38,7 +75,12 @@ impl SecretText {
 
     /// The secret of this name.
     pub fn secret(name: impl Into<String>) -> Self {
-        Self { pieces: vec![Piece::Secret(name.into())] }
+        Self::secret_within(name, Within::Nothing)
+    }
+
+    /// The secret of this name, inside of something that its value must not end.
+    pub fn secret_within(name: impl Into<String>, within: Within) -> Self {
+        Self { pieces: vec![Piece::Secret { name: name.into(), within }] }
     }
 
     /// Both texts, one after the other.
@@ -61,7 +103,7 @@ impl SecretText {
     /// The names of the secrets in it.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Secret(name) => Some(name.as_str()),
+            Piece::Secret { name, .. } => Some(name.as_str()),
             Piece::Text(_) => None,
         })
     }
@@ -72,7 +114,7 @@ impl fmt::Display for SecretText {
         for piece in &self.pieces {
             formatter.write_str(match piece {
                 Piece::Text(text) => text,
-                Piece::Secret(_) => MASK,
+                Piece::Secret { .. } => MASK,
             })?;
         }
         Ok(())
@@ -141,7 +183,7 @@ impl Secrets {
         for piece in text.pieces() {
             match piece {
                 Piece::Text(text) => whole.push_str(text),
-                Piece::Secret(name) => whole.push_str(&self.resolve(name)?),
+                Piece::Secret { name, within } => whole.push_str(&within.escape(&self.resolve(name)?)),
             }
         }
         Ok(whole)
@@ -207,7 +249,8 @@ fn cut_newline(mut text: String) -> String {
 
 /// The spellings in which a value comes back from Flink, from YARN and from URLs.
 fn forms(value: &str) -> Vec<String> {
-    let mut forms = vec![value.to_owned(), value.replace('\'', "''"), url_encoded(value)];
+    let mut forms = vec![value.to_owned(), url_encoded(value)];
+    forms.extend([Within::SqlString, Within::SqlBackticks, Within::SqlDoubleQuotes].map(|within| within.escape(value)));
     if let Ok(json) = serde_json::to_string(value) {
         forms.push(json.trim_matches('"').to_owned());
     }
@@ -282,6 +325,24 @@ mod tests {
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
         let secrets = Secrets::new(BTreeMap::from([("S".to_owned(), Source::File(path))]));
         assert!(secrets.resolve("S").unwrap_err().to_string().contains("others can read"));
+    }
+
+    #[test]
+    fn a_value_cannot_end_what_it_stands_inside() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        std::fs::write(&path, "a'b`c\"d").unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let secrets = Secrets::new(BTreeMap::from([("S".to_owned(), Source::File(path))]));
+        for (within, escaped) in [
+            (Within::Nothing, "a'b`c\"d"),
+            (Within::SqlString, "a''b`c\"d"),
+            (Within::SqlBackticks, "a'b``c\"d"),
+            (Within::SqlDoubleQuotes, "a'b`c\"\"d"),
+        ] {
+            assert_eq!(secrets.reveal(&SecretText::secret_within("S", within)).unwrap(), escaped);
+            assert!(secrets.mask(escaped).contains(MASK), "{escaped}");
+        }
     }
 
     #[test]

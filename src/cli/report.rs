@@ -126,15 +126,46 @@ mod tests {
             .hint("start it")
             .at(place(6, 5, Some("    u::boom(21)"), ""))
             .at(place(11, 1, Some("deploy();"), "in call to `deploy`"));
-        insta::assert_snapshot!(render(&error, false), @"");
+        insta::assert_snapshot!(render(&error, false), @r"
+        error[flink.unreachable]: no answer from `http://127.0.0.1:1`
+          --> scripts/deploy.rhai:6:5
+           |
+         6 |     u::boom(21)
+           |     ^^^^^^^
+           |
+          ::: scripts/deploy.rhai:11:1
+           |
+        11 | deploy();
+           | ------ in call to `deploy`
+           |
+           = caused by: connection refused
+                        by nobody
+           = hint: start it
+        ");
     }
 
     #[test]
     fn no_place_no_excerpt_no_column() {
         let error = Error::new(&code::FLINK_UNREACHABLE, "no answer").caused_by("refused").hint("start it");
-        insta::assert_snapshot!(render(&error, false), @"");
+        insta::assert_snapshot!(render(&error, false), @r"
+        error[flink.unreachable]: no answer
+        caused by: refused
+        hint: start it
+        ");
         let error = error.at(place(3, 7, None, "")).at(place(9, 0, None, "")).at(place(2, 0, Some("  name: x"), ""));
-        insta::assert_snapshot!(render(&error, false), @"");
+        insta::assert_snapshot!(render(&error, false), @r"
+        error[flink.unreachable]: no answer
+         --> scripts/deploy.rhai:3:7
+         ::: scripts/deploy.rhai:9
+          |
+         ::: scripts/deploy.rhai:2:3
+          |
+        2 |   name: x
+          |   -------
+          |
+          = caused by: refused
+          = hint: start it
+        ");
     }
 
     #[test]

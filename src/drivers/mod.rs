@@ -1,3 +1,7 @@
-//! The drivers layer.
+//! One outside system each, with typed calls and no policy. Drivers do not import each other.
 
+pub mod flink;
+pub mod folder;
+pub mod http;
+pub mod local;
 pub mod payload;

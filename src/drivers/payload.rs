@@ -19,7 +19,7 @@ use crate::base::{Error, Result, code, hash, suggest};
 pub const RUNNER_CLASS: &str = "dev.tidegate.runner.SqlRunner";
 
 /// `tests/runner_rebuild.rs` builds it from `runner/src` and compares.
-const RUNNER: &[u8] = include_bytes!("../../runner/tidegate-sql-runner.jar");
+static RUNNER: &[u8] = include_bytes!("../../runner/tidegate-sql-runner.jar");
 
 const MANIFEST: &str = "META-INF/MANIFEST.MF";
 
@@ -316,4 +316,188 @@ fn unreadable(path: &Path, error: &zip::result::ZipError) -> Error {
     Error::new(&code::FILE_INVALID, format!("`{}` is not a jar, or only a part of one", path.display()))
         .caused_by(error)
         .hint("look at its size and first bytes: an unfinished download, an error page and a git LFS pointer look like this")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with jars in it, each of `(entry, text)`.
+    struct Jars {
+        folder: tempfile::TempDir,
+    }
+
+    impl Jars {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().unwrap() }
+        }
+
+        fn add(&self, name: &str, entries: &[(&str, &[u8])]) -> PathBuf {
+            let entries: Vec<_> = entries.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
+            self.add_bytes(name, &stored_jar(&entries).unwrap())
+        }
+
+        fn add_bytes(&self, name: &str, bytes: &[u8]) -> PathBuf {
+            let path = self.folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, bytes).unwrap();
+            path
+        }
+    }
+
+    fn names_in(payload: &Payload) -> Vec<String> {
+        names(&ZipArchive::new(Cursor::new(&payload.bytes)).unwrap()).map(Cow::into_owned).collect()
+    }
+
+    #[test]
+    fn plain_sql_is_the_runner_itself() {
+        let payload = sql_payload(&[]).unwrap();
+        assert!(matches!(payload.bytes, Cow::Borrowed(bytes) if std::ptr::eq(bytes, RUNNER)));
+        assert_eq!(payload.sha256, hash::sha256(RUNNER));
+        assert_eq!(payload.name, format!("tidegate-{}.jar", &payload.sha256[..16]));
+        let mut archive = ZipArchive::new(Cursor::new(RUNNER)).unwrap();
+        let manifest = String::from_utf8(entry(&mut archive, MANIFEST).unwrap()).unwrap();
+        assert_eq!(manifest_attributes(&manifest)["main-class"], RUNNER_CLASS);
+        assert!(archive.index_for_name("dev/tidegate/runner/SqlRunner.class").is_some());
+    }
+
+    #[test]
+    fn the_same_contents_give_the_same_payload() {
+        let jars = Jars::new();
+        let (one, two) = (jars.add("one.jar", &[("A.class", b"a")]), jars.add("x/two.jar", &[("B.class", b"b")]));
+        let payload = sql_payload(&[one.clone(), two.clone()]).unwrap();
+        let past = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        std::fs::File::options().append(true).open(&one).unwrap().set_modified(past).unwrap();
+        // The same content under a later name changes nothing, wherever it is named.
+        let again = jars.add("y/zone.jar", &[("A.class", b"a")]);
+        assert_eq!(sql_payload(&[again, two.clone(), one.clone(), two.clone()]).unwrap(), payload);
+        let names = names_in(&payload);
+        let expected = |path: &Path, name: &str| format!("lib/{}-{name}", &hash::sha256_file(path).unwrap()[..16]);
+        assert_eq!(names[..2], names_in(&sql_payload(&[]).unwrap()));
+        let mut libraries = vec![expected(&one, "one.jar"), expected(&two, "two.jar")];
+        libraries.sort();
+        assert_eq!(names[2..], libraries);
+        let mut archive = ZipArchive::new(Cursor::new(&payload.bytes)).unwrap();
+        let nested = archive.by_name(&expected(&two, "two.jar")).unwrap();
+        assert_eq!(nested.compression(), CompressionMethod::Stored);
+        assert_ne!(sql_payload(&[two]).unwrap().name, payload.name);
+    }
+
+    #[test]
+    fn two_jars_of_one_name_are_both_there() {
+        let jars = Jars::new();
+        let one = jars.add("a/udf.jar", &[("A.class", b"a")]);
+        let two = jars.add("b/udf.jar", &[("B.class", b"b")]);
+        assert_eq!(names_in(&sql_payload(&[one, two]).unwrap()).len(), 4);
+    }
+
+    #[test]
+    fn a_nested_name_fits_every_file_system() {
+        assert_eq!(safe_name(Path::new("x/größe 1.0_2.jar")), "gr__e_1.0_2.jar");
+        assert_eq!(safe_name(Path::new(&format!("{}.jar", "é".repeat(300)))), format!("{}.jar", "_".repeat(100)));
+        assert_eq!(safe_name(Path::new("artifact")), "artifact.jar");
+    }
+
+    #[test]
+    fn an_own_jar_stays_as_it_is() {
+        let jars = Jars::new();
+        let jar = jars.add("job.jar", &[("Job.class", b"x")]);
+        assert_eq!(jar_payload(&jar, &[]).unwrap().bytes, std::fs::read(&jar).unwrap());
+    }
+
+    #[test]
+    fn jars_are_added_behind_what_an_own_jar_holds() {
+        let jars = Jars::new();
+        let udf = jars.add("udf.jar", &[("U.class", b"u")]);
+        let held = std::fs::read(jars.add("held.jar", &[("H.class", b"h")])).unwrap();
+        let jar = jars.add("job.jar", &[(MANIFEST, b""), ("Job.class", b"x"), ("lib/held.jar", &held)]);
+        // `held.jar` is there already, under its own name.
+        let extra = jars.folder.path().join("held.jar");
+        let payload = jar_payload(&jar, &[udf.clone(), extra]).unwrap();
+        let added = format!("lib/{}-udf.jar", &hash::sha256_file(&udf).unwrap()[..16]);
+        assert_eq!(names_in(&payload), [MANIFEST, "Job.class", "lib/held.jar", &added]);
+        // A payload that is given again grows no second copy.
+        let once = jars.add_bytes("once.jar", &payload.bytes);
+        assert_eq!(names_in(&jar_payload(&once, &[udf]).unwrap()), names_in(&payload));
+    }
+
+    #[test]
+    fn another_version_of_a_held_jar_is_refused() {
+        let jars = Jars::new();
+        let other = jars.add("new/dep.jar", &[("D.class", b"2")]);
+        let held = std::fs::read(jars.add("dep.jar", &[("D.class", b"1")])).unwrap();
+        for name in ["lib/dep.jar", "lib/0123456789abcdef-dep.jar"] {
+            let jar = jars.add("job.jar", &[(name, &held)]);
+            let error = jar_payload(&jar, std::slice::from_ref(&other)).unwrap_err();
+            assert!(error.is(&code::FILE_INVALID) && error.message().contains(name), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_jar_is_said_so() {
+        let jars = Jars::new();
+        let good = jars.add("good.jar", &[("A.class", b"a"), ("B.class", &[7; 5000])]);
+        let bytes = std::fs::read(&good).unwrap();
+        let page = jars.add_bytes("page.jar", b"<html>not found</html>");
+        let empty = jars.add_bytes("empty.jar", b"");
+        let cut = jars.add_bytes("cut.jar", &bytes[..bytes.len() - 40]);
+        let half = jars.add_bytes("half.jar", &bytes[..bytes.len() / 2]);
+        let folder = jars.folder.path().to_owned();
+        for bad in [page, empty, cut, half, folder] {
+            for error in [
+                jar_payload(&bad, &[]).unwrap_err(),
+                sql_payload(&[good.clone(), bad.clone()]).unwrap_err(),
+                main_class_of(&bad).unwrap_err(),
+                has_class(&bad, "A").unwrap_err(),
+            ] {
+                assert!(error.is(&code::FILE_INVALID), "{error:?}");
+                assert!(error.message().contains(&*bad.to_string_lossy()), "{error:?}");
+            }
+        }
+        let error = sql_payload(&[jars.folder.path().join("none.jar")]).unwrap_err();
+        assert!(error.is(&code::FILE_NOT_FOUND), "{error:?}");
+    }
+
+    #[test]
+    fn the_main_class_is_read_by_flinks_rule() {
+        let jars = Jars::new();
+        let main = |manifest: &str| main_class_of(&jars.add("m.jar", &[(MANIFEST, manifest.as_bytes())])).unwrap();
+        assert_eq!(main("Manifest-Version: 1.0\r\nMain-Class: a.Main\r\n\r\n").as_deref(), Some("a.Main"));
+        assert_eq!(main("main-class: a.Main\nprogram-class: b.Job\n").as_deref(), Some("b.Job"));
+        assert_eq!(main("Main-Class: com.exam\r\n ple.Main\r\nX: y\r\n").as_deref(), Some("com.example.Main"));
+        // A section of its own speaks of one entry, not of the jar.
+        assert_eq!(main("Manifest-Version: 1.0\n\nName: x\nMain-Class: a.Main\n"), None);
+        assert_eq!(main_class_of(&jars.add("none.jar", &[("A.class", b"")])).unwrap(), None);
+    }
+
+    #[test]
+    fn the_entry_class_is_checked_before_anything_is_sent() {
+        let jars = Jars::new();
+        let nested = stored_jar(&[("com/example/Inner.class".to_owned(), Vec::new())]).unwrap();
+        let jar = jars.add(
+            "job.jar",
+            &[
+                (MANIFEST, b"Main-Class: com.example.CountJob\n"),
+                ("com/example/CountJob.class", b""),
+                ("com/example/CountJob$Count.class", b""),
+                ("lib/n.jar", &nested),
+            ],
+        );
+        let extra = jars.add("extra.jar", &[("com/other/Main.class", b"")]);
+        assert_eq!(entry_class(&jar, &[], None).unwrap(), "com.example.CountJob");
+        assert_eq!(entry_class(&jar, &[], Some("com.example.Inner")).unwrap(), "com.example.Inner");
+        assert_eq!(entry_class(&jar, &[extra], Some("com.other.Main")).unwrap(), "com.other.Main");
+        let refused = |jar: &Path, wanted| {
+            let error = entry_class(jar, &[], wanted).unwrap_err();
+            assert!(error.is(&code::FLINK_ENTRY_CLASS), "{error:?}");
+            error.hint_text().unwrap_or_default().to_owned()
+        };
+        let meant = "did you mean `com.example.CountJob`?";
+        assert_eq!(refused(&jar, Some("com.example.CuontJob")), meant);
+        assert_eq!(refused(&jar, Some("CountJob")), meant);
+        assert!(refused(&jar, Some("org.apache.Nothing")).contains("with its package"));
+        let bare = jars.add("bare.jar", &[("pom.xml", b"")]);
+        assert!(refused(&bare, None).contains("Main-Class"));
+        assert!(refused(&bare, Some("a.Main")).contains("was it built"));
+    }
 }

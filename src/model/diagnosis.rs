@@ -166,6 +166,7 @@ fn is_noise(class: &str, line: &str) -> bool {
         "SQL parse failed",
     ];
     LINES.contains(&line)
+        || line.ends_with("TIDEGATE_EXECUTE")
         || line.starts_with("Recovery is suppressed by ")
         || line.starts_with("Failed to execute job '")
         || line.is_empty() && WRAPPERS.iter().any(|wrapper| class.ends_with(wrapper))

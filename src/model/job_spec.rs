@@ -130,12 +130,12 @@ impl JobSpec {
     }
 
     /// The value of a Flink option: what the SQL sets last, else the configuration.
-    pub fn setting(&self, key: &str) -> Option<&str> {
-        let mut value = self.configuration.get(key).map(String::as_str);
+    pub fn setting(&self, key: &str) -> Option<String> {
+        let mut value = self.configuration.get(key).cloned();
         if let Program::Sql { statements, .. } = &self.program {
             for statement in statements {
                 match &statement.kind {
-                    super::statement::Kind::Set { key: set, value: to } if set == key => value = Some(to),
+                    super::statement::Kind::Set { key: set, value: to } if set == key => value = Some(to.to_string()),
                     _ => {}
                 }
             }

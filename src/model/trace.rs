@@ -57,16 +57,20 @@ fn traces(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// With the restart strategy `none` the entry itself says only that Flink does not restart; up to 2.3 the failure is
-/// then its cause, or the first of the concurrent exceptions.
 fn history_traces(entry: &Value) -> Vec<String> {
     let trace = |entry: &Value| entry.get("stacktrace").and_then(Value::as_str).map(str::to_owned);
     let own = trace(entry).unwrap_or_default();
-    if own.contains("Caused by: ") || !own.contains("Recovery is suppressed") {
-        return vec![own];
-    }
     let concurrent = entry.pointer("/concurrentExceptions/0").and_then(trace);
-    vec![concurrent.unwrap_or(own)]
+    vec![failure(&own, concurrent.as_deref()).to_owned()]
+}
+
+/// The trace that says why a job failed. With the restart strategy `none` the entry of Flink's exception history says
+/// only that Flink does not restart; the failure is then its cause, or the first of the concurrent exceptions.
+pub fn failure<'a>(own: &'a str, concurrent: Option<&'a str>) -> &'a str {
+    match concurrent {
+        Some(concurrent) if own.contains("Recovery is suppressed") && !own.contains("Caused by: ") => concurrent,
+        _ => own,
+    }
 }
 
 /// The first JSON object of a text, whatever follows it.

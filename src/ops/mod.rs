@@ -1,3 +1,18 @@
 //! What tidegate does, a verb a file. The only layer that changes the world, and always through [`effect`].
 
+pub mod cancel;
+pub mod cluster;
+pub mod decide;
+pub mod deploy;
 pub mod effect;
+pub mod facts;
+pub mod inputs;
+pub mod install;
+pub mod logs;
+pub mod observe;
+pub mod refusal;
+pub mod services;
+pub mod state_guard;
+pub mod submit;
+pub mod upload;
+pub mod wait;

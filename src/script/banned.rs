@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, FuncRegistration, Module, NativeCallContext, Shared};
 
-use super::raise::{Thrown, raise};
+use crate::api::throw::{Thrown, raise};
 use crate::base::{Error, code};
 
 /// Symbols that do not even parse, with the hint.

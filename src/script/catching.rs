@@ -7,8 +7,8 @@ use rhai::{Dynamic, Engine, EvalContext, ImmutableString, Map};
 use serde_json::Value;
 
 use super::diagnostics;
-use super::raise::{ScriptError, Thrown};
 use super::words;
+use crate::api::throw::{ScriptError, Thrown};
 use crate::base::code;
 
 /// Registers the error type, its getters, and the reading of Rhai's own errors.

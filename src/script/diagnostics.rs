@@ -3,10 +3,10 @@
 use rhai::{Dynamic, Engine, EvalAltResult, LexError, Map, ParseErrorType, Position};
 use serde_json::Value;
 
-use super::raise::{Fatal, ScriptError, Stop};
 use super::resolver::{Book, place};
 use super::words::{self, Call, Signature};
 use super::{banned, lints};
+use crate::api::throw::{Fatal, ScriptError, Stop};
 use crate::base::error::Place;
 use crate::base::{Error, code, suggest};
 
@@ -39,7 +39,14 @@ pub(super) fn explain(engine: &Engine, book: &Book, fatal: &Fatal, error: &EvalA
             _ => break,
         };
         if !position.is_none() {
-            frames.push(place_in(&file, *position, &label));
+            let frame = place_in(&file, *position, &label);
+            // A closure that a native function calls has that call's place, which the frame before already shows.
+            let shown = frames.last().is_some_and(|last: &Place| {
+                (&last.file, last.line, last.column) == (&frame.file, frame.line, frame.column)
+            });
+            if !shown {
+                frames.push(frame);
+            }
         }
         if !next.is_empty() {
             file = next;
@@ -60,10 +67,10 @@ pub(super) fn explain(engine: &Engine, book: &Book, fatal: &Fatal, error: &EvalA
         }
     }
     if !position.is_none() {
-        let label = match (places.is_empty(), &text.places()) {
-            (true, _) => "",
-            (false, _) if text.is(&code::SCRIPT_IMPORT) || text.is(&code::SCRIPT_SYNTAX) => "imported here",
-            (false, _) => "raised here",
+        let label = match book.unit(&file).as_ref().and_then(|unit| word_at(&unit.text, position)) {
+            _ if places.is_empty() => "",
+            Some("throw") => "thrown again here",
+            _ => "raised here",
         };
         let own = place_in(&file, position, label);
         if !places.iter().any(|place| (&place.file, place.line, place.column) == (&own.file, own.line, own.column)) {
@@ -423,20 +430,44 @@ fn syntax(engine: &Engine, error: &ParseErrorType, position: Position, text: &st
         ParseErrorType::BadInput(LexError::ImproperSymbol(symbol, _)) => {
             let error = fails(format!("`{symbol}` is no operator of Rhai"));
             match symbol.as_str() {
-                "++" | "--" => error.hint("use `x += 1` and `x -= 1`"),
                 "===" | "!==" => error.hint("use `==` and `!=`"),
-                "->" | "=>" | ":=" | "<-" => error,
+                _ => error,
+            }
+        }
+        ParseErrorType::UnknownOperator(symbol) => {
+            let error = fails(format!("`{symbol}` is no operator of Rhai"));
+            match symbol.as_str() {
+                "++" | "--" => error.hint("use `x += 1` and `x -= 1`"),
                 _ => error,
             }
         }
         other => {
             let error = fails(words::plain(&other.to_string()));
-            match word.and_then(words::reserved_hint) {
-                Some(hint) if explains(other) => error.hint(hint),
+            match (other, word) {
+                (_, Some("try")) => {
+                    error.hint("`try` is a statement and gives no value: `return` from it in a function")
+                }
+                (ParseErrorType::MissingToken(token, _), _) if token == ";" && starts_line(text, position) => {
+                    error.hint("the statement before has no `;` at its end")
+                }
+                (ParseErrorType::MismatchedType(wanted, _), _) if wanted.contains("iterable") => {
+                    error.hint("arrays, ranges, texts; of a map, `map.keys()`")
+                }
+                (_, Some(word)) if explains(other) => match words::reserved_hint(word) {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                },
                 _ => error,
             }
         }
     }
+}
+
+/// Whether nothing but space stands before the place on its line.
+fn starts_line(text: &str, position: Position) -> bool {
+    let before = position.position().unwrap_or(1).saturating_sub(1);
+    let line = position.line().and_then(|line| excerpt(text, line)).unwrap_or_default();
+    line.chars().take(before).all(char::is_whitespace)
 }
 
 /// Whether a reserved word at the place can be the reason.

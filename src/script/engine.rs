@@ -1,17 +1,18 @@
 //! The interpreter of one run: an engine made of shared parts in microseconds, used once, dropped.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
     AST, ASTNode, CallFnOptions, Dynamic, Engine, EvalAltResult, Expr, FnAccess, Module, OptimizationLevel, Position,
-    Scope, Shared, Stmt,
+    Scope, Shared, Stmt, Token,
 };
 
 use super::limits::{self, Limits};
-use super::raise::Fatal;
 use super::resolver::{Book, Resolver, Sources, unit_name};
 use super::{banned, catching, diagnostics, lints, panics};
+use crate::api::throw::Fatal;
 use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code};
 
@@ -47,6 +48,19 @@ pub struct Interpreter {
     limits: Limits,
 }
 
+/// Rhai reserves `var`, and `env::var` is the name that users expect: behind `::` it is a name like any other.
+#[allow(deprecated, reason = "Rhai marks its internals so; the version is pinned")]
+fn allow_env_var(engine: &mut Engine) {
+    let behind_colons = AtomicBool::new(false);
+    engine.on_parse_token(move |token, _, _| {
+        let behind = behind_colons.swap(token == Token::DoubleColon, Ordering::Relaxed);
+        match token {
+            Token::Reserved(word) if behind && *word == "var" => Token::Identifier(word),
+            token => token,
+        }
+    });
+}
+
 impl Interpreter {
     /// Builds the engine; some microseconds.
     pub fn new(setup: Setup) -> Self {
@@ -69,6 +83,7 @@ impl Interpreter {
         for (symbol, _) in banned::SYMBOLS {
             engine.disable_symbol(*symbol);
         }
+        allow_env_var(&mut engine);
         limits.apply(&mut engine);
         limits::watch(&mut engine, &limits, cancel, fatal.clone());
 
@@ -93,8 +108,16 @@ impl Interpreter {
     /// # Errors
     /// `script.syntax`, `script.import`, `script.banned`, `function.unknown` for a namespace that does not exist.
     pub fn compile(&self, name: &str, text: &str) -> Result<AST> {
+        self.compile_with_scope(name, text, &Scope::new())
+    }
+
+    /// Like [`Interpreter::compile`], for a script that uses the variables of a scope: the next input of a shell.
+    ///
+    /// # Errors
+    /// Like [`Interpreter::compile`].
+    pub fn compile_with_scope(&self, name: &str, text: &str, scope: &Scope<'_>) -> Result<AST> {
         // Deeply nested source is parsed recursively: it needs the stack as well.
-        self.on_own_thread(|| Ok(self.book.open(&self.engine, &unit_name(name), text.to_owned())?.ast.clone()))
+        self.on_own_thread(|| Ok(self.book.open(&self.engine, &unit_name(name), text.to_owned(), scope)?.ast.clone()))
     }
 
     /// The scripts that were loaded so far, with their texts: what a run pins.
@@ -112,13 +135,13 @@ impl Interpreter {
         self.run(ast, scope, |scope| self.engine.eval_ast_with_scope(scope, ast))
     }
 
-    /// Evaluates the top of a script, so that its imports are there, and then calls one of its functions.
+    /// Calls one function of a script without running its top: what the script imports is not there.
     ///
     /// # Errors
     /// Like [`Interpreter::execute`].
     pub fn call(&self, ast: &AST, scope: &mut Scope<'_>, function: &str, arguments: Vec<Dynamic>) -> Result<Dynamic> {
         self.run(ast, scope, |scope| {
-            let options = CallFnOptions::new().eval_ast(true);
+            let options = CallFnOptions::new().eval_ast(false);
             self.engine.call_fn_with_options(options, scope, ast, function, arguments)
         })
     }

@@ -105,7 +105,9 @@ pub(super) fn same_closure(unit: &Unit, position: Position, home: &str) -> Error
 
 /// The first answer of `look` for a node inside one of the script's closures.
 fn closure_nodes<T>(unit: &Unit, look: &mut dyn FnMut(&ASTNode) -> Option<T>) -> Option<T> {
-    let closures = unit.ast.clone_functions_only_filtered(|_, _, _, name, _| is_anonymous(name));
+    // `clone_functions_only_filtered` of Rhai 1.27 does not filter at all.
+    let mut closures = unit.ast.clone_functions_only();
+    closures.retain_functions(|_, _, name, _| is_anonymous(name));
     let mut found = None;
     closures.walk(&mut |path| {
         if let Some(node) = path.last() {

@@ -1,6 +1,6 @@
 //! Runs Rhai scripts: one engine a run, imports that stay inside `scripts/`, limits, and errors that name file, line and column.
 //!
-//! The host functions come from outside as finished modules; this layer knows no configuration and no cluster.
+//! This layer knows no configuration and no cluster.
 
 mod banned;
 mod catching;
@@ -9,13 +9,13 @@ mod engine;
 mod limits;
 mod lints;
 mod panics;
-mod raise;
 mod resolver;
+pub mod runner;
+pub mod stdlib;
 mod words;
 
 pub use diagnostics::excerpt;
 pub use engine::{Function, Import, Interpreter, Print, Setup, functions, imports};
 pub use limits::Limits;
 pub use panics::catch;
-pub use raise::{Fatal, ScriptError, Thrown, raise};
 pub use resolver::{Folder, MAX_SCRIPT_BYTES, ROOT, STD, Sources, resolve, unit_name};

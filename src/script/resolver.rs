@@ -12,7 +12,7 @@ use rhai::{AST, Engine, EvalAltResult, FnNamespace, Module, ModuleResolver, Posi
 
 use super::engine::{Import, imports};
 use super::lints;
-use super::raise::{Thrown, raise_at};
+use crate::api::throw::{Thrown, raise_at};
 use crate::base::error::Place;
 use crate::base::{Error, Result, code};
 
@@ -193,8 +193,8 @@ impl Book {
     }
 
     /// Parses a script and all that it imports, and looks for what would go wrong silently later.
-    pub(super) fn open(&self, engine: &Engine, name: &str, text: String) -> Result<Arc<Unit>> {
-        let unit = self.add(engine, name, text)?;
+    pub(super) fn open(&self, engine: &Engine, name: &str, text: String, scope: &Scope<'_>) -> Result<Arc<Unit>> {
+        let unit = self.add(engine, name, text, scope)?;
         let mut reached = BTreeSet::new();
         self.follow(engine, &unit, &mut vec![name.to_owned()], &mut reached)?;
         for name in reached.iter().map(String::as_str).chain([name]) {
@@ -205,8 +205,8 @@ impl Book {
         Ok(unit)
     }
 
-    fn add(&self, engine: &Engine, name: &str, text: String) -> Result<Arc<Unit>> {
-        let mut ast = engine.compile(&text).map_err(|error| {
+    fn add(&self, engine: &Engine, name: &str, text: String, scope: &Scope<'_>) -> Result<Arc<Unit>> {
+        let mut ast = engine.compile_with_scope(scope, &text).map_err(|error| {
             super::diagnostics::syntax_error(engine, name, &text, error.err_type(), error.position())
         })?;
         ast.set_source(name);
@@ -259,7 +259,7 @@ impl Book {
                 Some(unit) => unit,
                 None => {
                     let text = self.text(target, unit, import)?;
-                    self.add(engine, target, text).map_err(|error| match error.places().is_empty() {
+                    self.add(engine, target, text, &Scope::new()).map_err(|error| match error.places().is_empty() {
                         true => error.at(unit.place(import.position, "")),
                         false => error.at(unit.place(import.position, "imported here")),
                     })?

@@ -43,12 +43,6 @@ const RESERVED: &[&str] = &[
     "Fn",
 ];
 
-/// Words of the language itself.
-const KEYWORDS: &[&str] = &[
-    "as", "break", "catch", "const", "continue", "do", "else", "export", "false", "fn", "for", "global", "if",
-    "import", "in", "let", "loop", "return", "switch", "throw", "true", "try", "until", "while",
-];
-
 /// What to do about a reserved word, if the word is one.
 pub(super) fn reserved_hint(word: &str) -> Option<String> {
     let hint = match word {
@@ -61,7 +55,7 @@ pub(super) fn reserved_hint(word: &str) -> Option<String> {
                 "`{word}` is reserved and does nothing: host functions wait by themselves, `run::parallel` runs branches"
             )
         }
-        _ if RESERVED.contains(&word) || KEYWORDS.contains(&word) => {
+        _ if RESERVED.contains(&word) => {
             format!(
                 "`{word}` is a reserved word: choose another name, or quote it as a key: `#{{ \"{word}\": ... }}`, `map[\"{word}\"]`"
             )

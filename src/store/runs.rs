@@ -127,19 +127,6 @@ impl Store {
             Ok(())
         })
     }
-
-    /// Forgets the pinned inputs of one kind, so that today's are pinned.
-    ///
-    /// # Errors
-    /// `state.*`.
-    pub fn unpin(&self, run: i64, kind: &str) -> Result<()> {
-        self.write(Durability::Normal, |transaction| {
-            transaction
-                .execute("DELETE FROM input_rows WHERE run = ?1 AND kind = ?2", params![run, kind])
-                .map_err(sql)?;
-            Ok(())
-        })
-    }
 }
 
 const SELECT: &str = "SELECT id, script, environment, parameters, status, epoch, process, version, started_at, ended_at, error FROM run_rows";

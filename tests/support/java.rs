@@ -10,7 +10,8 @@ use tidegate::drivers::payload::stored_jar;
 /// # Errors
 /// What was found instead.
 pub(crate) fn javac() -> Result<PathBuf, String> {
-    let home = std::env::var_os("JAVA_HOME").map(|home| Path::new(&home).join("bin/javac"));
+    let home = std::env::var_os("JAVA_HOME").filter(|home| !home.is_empty());
+    let home = home.map(|home| Path::new(&home).join("bin/javac"));
     let mut found = Vec::new();
     for javac in home.into_iter().chain([PathBuf::from("javac")]) {
         match Command::new(&javac).arg("-version").output() {

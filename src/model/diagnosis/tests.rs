@@ -93,7 +93,8 @@ fn every_captured_failure_has_a_cause_on_one_line() {
                 "RestHandlerException",
                 "CompletionException",
                 "Could not execute application",
-                "TIDEGATE",
+                "TIDEGATE_STATEMENT",
+                "TIDEGATE_EXECUTE",
                 "Table options",
             ] {
                 assert!(!line.contains(noise), "{name}: {line}");

@@ -21,7 +21,7 @@ import org.apache.flink.table.api.TableEnvironment;
  * <p>Arguments: {@code --mode batch|streaming} (optional), then any number of {@code --statement KIND BASE64URL}:
  *
  * <ul>
- *   <li>{@code set}: {@code key NUL value}, {@code reset}: {@code key}, where an empty key or a NUL means all;
+ *   <li>{@code set}: {@code key NUL value}, {@code reset}: {@code key}, where an empty one means all;
  *   <li>{@code define}: a statement that starts no job;
  *   <li>{@code insert}: part of the one job that is submitted at the end;
  *   <li>{@code execute}: a statement that submits the job itself, such as CREATE TABLE AS SELECT.
@@ -55,7 +55,7 @@ public final class SqlRunner {
                     throw usage("the set statement " + texts.size() + " has no value");
                 } else if (kind.equals("set") && isMode(keyOf(text))) {
                     mode = valueOf(text);
-                } else if (kind.equals("reset") && (isAll(text) || isMode(text))) {
+                } else if (kind.equals("reset") && (text.isEmpty() || isMode(text))) {
                     mode = wanted;
                 } else if (kind.equals("execute")) {
                     jobs++;
@@ -122,28 +122,22 @@ public final class SqlRunner {
 
     /** The mode of a table environment is fixed when it is made, so it is known before the first statement runs. */
     private TableEnvironment environment() {
-        TableEnvironment environment;
+        EnvironmentSettings.Builder settings = EnvironmentSettings.newInstance();
         if (mode == null) {
-            environment = TableEnvironment.create(EnvironmentSettings.newInstance().build());
-            if (environment.getConfig().get(ExecutionOptions.RUNTIME_MODE) != RuntimeExecutionMode.BATCH) {
-                return withMode(environment, RuntimeExecutionMode.STREAMING);
+            TableEnvironment asConfigured = TableEnvironment.create(settings.build());
+            // The settings do not look at the cluster's configuration: its batch would meet a planner for streams.
+            if (asConfigured.getConfig().get(ExecutionOptions.RUNTIME_MODE) != RuntimeExecutionMode.BATCH) {
+                return asConfigured;
             }
+            settings.inBatchMode();
+        } else if (mode.equalsIgnoreCase("batch")) {
+            settings.inBatchMode();
+        } else if (mode.equalsIgnoreCase("streaming")) {
+            settings.inStreamingMode();
+        } else {
+            throw usage(MODE_KEY + " is neither batch nor streaming");
         }
-        if (mode == null || mode.equalsIgnoreCase("batch")) {
-            environment = TableEnvironment.create(EnvironmentSettings.newInstance().inBatchMode().build());
-            return withMode(environment, RuntimeExecutionMode.BATCH);
-        }
-        if (mode.equalsIgnoreCase("streaming")) {
-            environment = TableEnvironment.create(EnvironmentSettings.newInstance().inStreamingMode().build());
-            return withMode(environment, RuntimeExecutionMode.STREAMING);
-        }
-        throw usage(MODE_KEY + " is neither batch nor streaming");
-    }
-
-    /** Said explicitly, since the cluster's configuration may say AUTOMATIC or the opposite. */
-    private static TableEnvironment withMode(TableEnvironment environment, RuntimeExecutionMode mode) {
-        environment.getConfig().getConfiguration().set(ExecutionOptions.RUNTIME_MODE, mode);
-        return environment;
+        return TableEnvironment.create(settings.build());
     }
 
     private static void set(Configuration configuration, String key, String value) {
@@ -154,7 +148,7 @@ public final class SqlRunner {
 
     /** What the cluster configures is a layer below this one and shows again when a key is gone from here. */
     private static void reset(Configuration configuration, String key, Map<String, String> initial) {
-        if (isAll(key)) {
+        if (key.isEmpty()) {
             for (String each : new TreeSet<>(configuration.keySet())) {
                 reset(configuration, each, initial);
             }
@@ -172,10 +166,6 @@ public final class SqlRunner {
 
     private static boolean isMode(String key) {
         return key.equals(MODE_KEY);
-    }
-
-    private static boolean isAll(String key) {
-        return key.isEmpty() || key.equals("\0");
     }
 
     private static String keyOf(String text) {

@@ -1,0 +1,60 @@
+//! The handle of a deployed job: facts as of a time, and the way to act on it.
+
+use serde_json::Value;
+
+use super::convert::MARK;
+
+/// A deployed job as it was when the handle was made. Immutable.
+#[derive(Debug, Clone)]
+pub struct Job {
+    facts: Value,
+}
+
+impl Job {
+    /// A handle with these facts; see `ops::facts`.
+    pub fn new(facts: Value) -> Self {
+        Self { facts }
+    }
+
+    /// One fact as text.
+    pub fn text(&self, name: &str) -> &str {
+        self.facts.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> &str {
+        self.text("environment")
+    }
+
+    /// The job's name.
+    pub fn name(&self) -> &str {
+        self.text("name")
+    }
+
+    /// The attempt's number.
+    pub fn attempt(&self) -> u32 {
+        self.facts.get("attempt").and_then(Value::as_u64).and_then(|number| number.try_into().ok()).unwrap_or(0)
+    }
+
+    /// All facts.
+    pub fn facts(&self) -> &Value {
+        &self.facts
+    }
+
+    /// The handle as the journal holds it.
+    pub fn to_json(&self) -> Value {
+        let mut value = self.facts.clone();
+        if let Some(map) = value.as_object_mut() {
+            map.insert(MARK.to_owned(), "job/1".into());
+        }
+        value
+    }
+
+    /// The handle in a marked object.
+    pub fn from_json(value: &Value) -> Option<Self> {
+        (value.get(MARK)?.as_str()? == "job/1").then_some(())?;
+        let mut facts = value.clone();
+        facts.as_object_mut()?.remove(MARK);
+        Some(Self { facts })
+    }
+}

@@ -1,0 +1,355 @@
+//! `job::`: what jobs are, and what is done with them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rhai::Dynamic;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::convert::{MARK, secret_text};
+use super::declare::{Body, Call, Function, Namespace, Type, optional, required};
+use super::handle::Job;
+use super::job_options::{Common, JarOptions, Mode, SqlOptions, read, read_job};
+use super::spec::Spec;
+use crate::base::{Error, Result, code, duration, suggest};
+use crate::model::class::Class;
+use crate::model::job_spec::{JobSpec, Program};
+use crate::model::job_status::STATES;
+use crate::ops::effect::Acting;
+use crate::ops::{cancel, deploy, logs, observe, wait};
+
+pub(super) const NAMESPACE: Namespace = Namespace {
+    name: "job",
+    summary: "Jobs: what they are, and what is done with them.",
+    functions: &[
+        Function::new("sql", Class::Pure, &[required("name", Type::String), required("options", Type::Map)], Type::Spec, Body::Pure(sql))
+            .docs(
+                "A SQL job from a template, rendered at once for the environment. Nothing is sent.",
+                "let spec = job::sql(\"hello\", #{ sql: \"CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\\n\
+                 CREATE TABLE t (i INT) WITH ('connector' = 'blackhole');\\nINSERT INTO t SELECT i FROM s\" });\n\
+                 assert::equal(spec.name, \"hello\");",
+            )
+            .errors(&[&code::TEMPLATE_NOT_FOUND, &code::TEMPLATE_INVALID, &code::SQL_INVALID, &code::ARGUMENT_INVALID]),
+        Function::new("jar", Class::Pure, &[required("name", Type::String), required("options", Type::Map)], Type::Spec, Body::Pure(jar))
+            .docs(
+                "A job from a jar of the workspace: main class and arguments. Nothing is sent.",
+                "let spec = job::jar(\"count\", #{ jar: \"jars/count.jar\", main_class: \"com.example.CountJob\", args: [\"--rate\", 10] });",
+            )
+            .errors(&[&code::FILE_NOT_FOUND, &code::FILE_INVALID, &code::FLINK_ENTRY_CLASS, &code::ARGUMENT_INVALID]),
+        Function::new("get", Class::Read, &[required("name", Type::String)], Type::Job, Body::Journaled(get))
+            .docs("A recorded job of this environment, with what its cluster says now.", "let job = job::get(\"orders\");\nlog::info(job.state);")
+            .errors(&[&code::JOB_NOT_FOUND]),
+        Function::new("find", Class::Read, &[optional("options", Type::Map)], Type::Array, Body::Journaled(find)).docs(
+            "The recorded jobs of this environment: all, or those with a `state`, a `tag`, or a `name` that holds a text.",
+            "for job in job::find(#{ state: \"FAILED\" }) { log::warn(job.name); }",
+        ),
+        Function::new("deploy", Class::Keyed, &[optional("options", Type::Map)], Type::Job, Body::Journaled(do_deploy))
+            .on(Type::Spec)
+            .docs(
+                "Brings the job to its spec and is idempotent: an unchanged job that runs is left alone. Never starts a second execution.",
+                "let deployed = job::sql(\"hello\", #{ template: \"hello.sql\" }).deploy();\ndeployed.wait_for(\"RUNNING\", \"2m\");",
+            )
+            .errors(&[
+                &code::JOB_EXISTS_UNMANAGED,
+                &code::JOB_TWIN,
+                &code::JOB_CHANGED,
+                &code::JOB_STATE_UNKNOWN,
+                &code::FLINK_SQL_REFUSED,
+                &code::FLINK_MAIN_FAILED,
+                &code::FLINK_START_FAILED,
+                &code::FLINK_UNREACHABLE,
+            ]),
+        Function::new("execute", Class::Keyed, &[optional("options", Type::Map)], Type::Job, Body::Journaled(execute))
+            .on(Type::Spec)
+            .docs(
+                "Starts one new execution of a bounded job and waits until it is FINISHED; `timeout` is `1h` if not given.",
+                "let done = job::sql(\"report\", #{ template: \"report.sql\", mode: \"batch\" }).execute(#{ timeout: \"10m\" });",
+            )
+            .errors(&[&code::FLINK_JOB_FAILED, &code::JOB_TIMEOUT, &code::JOB_TWIN, &code::FLINK_SQL_REFUSED]),
+        Function::new("wait_for", Class::Read, &[required("state", Type::String), optional("timeout", Type::String)], Type::Job, Body::Journaled(wait_for))
+            .on(Type::Job)
+            .docs(
+                "Waits until the job is in a state, Flink's word; RUNNING means that all tasks run. `timeout` is `5m` if not given.",
+                "job::get(\"orders\").wait_for(\"RUNNING\", \"2m\");",
+            )
+            .errors(&[&code::JOB_TIMEOUT, &code::FLINK_JOB_FAILED, &code::JOB_ENDED, &code::FLINK_JOB_NOT_FOUND]),
+        Function::new("refresh", Class::Read, &[], Type::Job, Body::Journaled(refresh))
+            .on(Type::Job)
+            .docs("The job as its cluster sees it now. A handle itself never changes.", "let job = job::get(\"orders\").refresh();"),
+        Function::new("cancel", Class::Set, &[], Type::Job, Body::Journaled(do_cancel))
+            .on(Type::Job)
+            .docs("Cancels the job and waits until it has ended; the pointer to its newest checkpoint is kept.", "job::get(\"orders\").cancel();")
+            .errors(&[&code::JOB_TIMEOUT]),
+        Function::new("logs", Class::Read, &[optional("options", Type::Map)], Type::Array, Body::Journaled(do_logs))
+            .on(Type::Job)
+            .docs(
+                "The last lines of the logs that the job wrote to: a map with `source` and `lines` each. `source` picks one, \
+                 `lines` says how many (100), `grep` keeps the lines that hold a text.",
+                "for part in job::get(\"orders\").logs(#{ lines: 20 }) { print(part.source); }",
+            ),
+        Function::new("exceptions", Class::Read, &[], Type::Array, Body::Journaled(exceptions))
+            .on(Type::Job)
+            .docs("What went wrong: root cause, chain and trace.", "for e in job::get(\"orders\").exceptions() { print(e.root_cause); }"),
+        Function::new("name", Class::Pure, &[], Type::String, Body::Pure(spec_name)).property(Type::Spec).docs("The job's name.", ""),
+        Function::new("environment", Class::Pure, &[], Type::String, Body::Pure(spec_environment)).property(Type::Spec).docs("The environment.", ""),
+        Function::new("cluster", Class::Pure, &[], Type::String, Body::Pure(spec_cluster)).property(Type::Spec).docs("The cluster's name.", ""),
+        Function::new("statements", Class::Pure, &[], Type::Array, Body::Pure(statements))
+            .property(Type::Spec)
+            .docs("The statements of a SQL job, secrets as `***`.", ""),
+        fact("name", "The job's name."),
+        fact("environment", "The environment."),
+        fact("cluster", "The cluster's name."),
+        fact("url", "The address of the JobManager."),
+        fact("attempt", "The attempt's number, from 1."),
+        fact("id", "The Flink job id."),
+        fact("state", "Flink's state of the job when the handle was made."),
+        fact("action", "What a deploy did: `created`, `unchanged` or `finished`."),
+        fact("restored_from", "The checkpoint that the attempt was started from; `()` where there was none."),
+        fact("at", "When the facts were seen."),
+    ],
+};
+
+const fn fact(name: &'static str, summary: &'static str) -> Function {
+    Function::new(name, Class::Pure, &[], Type::Any, Body::Pure(read_fact)).property(Type::Job).docs(summary, "")
+}
+
+fn read_fact(call: &mut Call<'_>) -> Result<Dynamic> {
+    let job = this_job(call)?;
+    Ok(job.facts().get(call.function.name).map_or(Dynamic::UNIT, super::convert::from_json))
+}
+
+fn this_job(call: &Call<'_>) -> Result<Job> {
+    call.arguments[0]
+        .clone()
+        .try_cast::<Job>()
+        .ok_or_else(|| Error::new(&code::ARGUMENT_INVALID, format!("{}: not a job", call.name)))
+}
+
+fn this_spec(call: &Call<'_>) -> Result<Arc<JobSpec>> {
+    let spec = call.arguments[0].clone().try_cast::<Spec>();
+    spec.map(|spec| spec.0).ok_or_else(|| Error::new(&code::ARGUMENT_INVALID, format!("{}: not a job spec", call.name)))
+}
+
+fn spec_name(call: &mut Call<'_>) -> Result<Dynamic> {
+    Ok(this_spec(call)?.identity.job.clone().into())
+}
+
+fn spec_environment(call: &mut Call<'_>) -> Result<Dynamic> {
+    Ok(this_spec(call)?.identity.environment.clone().into())
+}
+
+fn spec_cluster(call: &mut Call<'_>) -> Result<Dynamic> {
+    Ok(this_spec(call)?.cluster.clone().into())
+}
+
+fn statements(call: &mut Call<'_>) -> Result<Dynamic> {
+    match &this_spec(call)?.program {
+        Program::Sql { statements, .. } => {
+            Ok(Dynamic::from_array(statements.iter().map(|one| one.text.to_string().into()).collect()))
+        }
+        Program::Jar { .. } => Ok(Dynamic::from_array(Vec::new())),
+    }
+}
+
+fn sql(call: &mut Call<'_>) -> Result<Dynamic> {
+    let (options, common): (SqlOptions, Common) =
+        read_job(call.name, call.json(1)?, &["template", "sql", "vars", "mode"])?;
+    let rendered = super::sql::render(call, options.template.as_deref(), options.sql.as_deref(), &options.vars)?;
+    let statements = super::sql::statements(&rendered)?;
+    let source = options.template.unwrap_or_else(|| super::sql::INLINE.to_owned());
+    let mut spec = spec(call, Program::Sql { source, statements }, &common)?;
+    if let Some(mode) = options.mode {
+        let mode = match mode {
+            Mode::Batch => "BATCH",
+            Mode::Streaming => "STREAMING",
+        };
+        spec.configuration.insert("execution.runtime-mode".to_owned(), mode.to_owned());
+    }
+    Ok(Dynamic::from(Spec(Arc::new(spec))))
+}
+
+fn jar(call: &mut Call<'_>) -> Result<Dynamic> {
+    let (options, common): (JarOptions, Common) = read_job(call.name, call.json(1)?, &["jar", "main_class", "args"])?;
+    let path = options.jar.ok_or_else(|| {
+        Error::new(&code::ARGUMENT_INVALID, format!("{}: the option `jar` is missing", call.name))
+            .hint("jar: \"jars/my-job.jar\"")
+    })?;
+    let jar = call.host.inputs.artifact(&path)?;
+    let jars = common.jars.iter().map(|path| call.host.inputs.artifact(path)).collect::<Result<Vec<_>>>()?;
+    let main_class = crate::ops::upload::main_class(&call.host.services, &jar, &jars, options.main_class.as_deref())?;
+    let arguments = options.args.iter().enumerate().map(|(index, value)| {
+        secret_text(value).ok_or_else(|| {
+            Error::new(
+                &code::ARGUMENT_INVALID,
+                format!("{}: option `args[{index}]` must be a text, a number or a boolean", call.name),
+            )
+        })
+    });
+    let program = Program::Jar { jar, main_class: Some(main_class), arguments: arguments.collect::<Result<_>>()? };
+    Ok(Dynamic::from(Spec(Arc::new(spec(call, program, &common)?))))
+}
+
+fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
+    let name = call.string(0);
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {
+        return Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: `{name}` cannot be a job's name", call.name))
+            .hint("letters, digits, `-`, `_` and `.`, at most 100 of them"));
+    }
+    let environment = &call.host.environment;
+    let cluster = common.cluster.clone().unwrap_or_else(|| environment.cluster.clone());
+    call.host.services.clusters.definition(&cluster)?;
+    let jars = common.jars.iter().map(|path| call.host.inputs.artifact(path)).collect::<Result<Vec<_>>>()?;
+    Ok(JobSpec {
+        identity: call.host.services.identity(&environment.name, &name),
+        cluster,
+        program,
+        parallelism: common.parallelism,
+        configuration: common.configuration(call.name, &name, environment)?,
+        jars,
+        tags: common.tags.clone(),
+        owner: common.owner.clone(),
+    })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DeployOptions {
+    allow_state_loss: Option<String>,
+}
+
+fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+    let options: DeployOptions = read(call.name, options(call)?, &["allow_state_loss"])?;
+    let options = deploy::Options { allow_state_loss: options.allow_state_loss };
+    let spec = this_spec(call)?;
+    let run = call.host.journal()?.run();
+    let facts = call.host.wait(deploy::deploy(&call.host.services, run, acting, &spec, &options))?;
+    Ok(handle(facts))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ExecuteOptions {
+    timeout: Option<String>,
+}
+
+fn execute(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+    let options: ExecuteOptions = read(call.name, options(call)?, &["timeout"])?;
+    let timeout = options.timeout.as_deref().map_or(Ok(Duration::from_secs(3600)), duration::parse)?;
+    let spec = this_spec(call)?;
+    let services = &call.host.services;
+    let run = call.host.journal()?.run();
+    let facts = call.host.wait(async {
+        let attempt = deploy::start(services, run, acting, &spec).await?;
+        let identity = &spec.identity;
+        wait::wait_for(services, &identity.environment, &identity.job, attempt.number, "FINISHED", timeout).await
+    })?;
+    Ok(handle(facts))
+}
+
+fn wait_for(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    let state = call.string(1);
+    if !STATES.contains(&state.as_str()) {
+        return Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: Flink has no job state `{state}`", call.name))
+            .hint(suggest::hint(&state, STATES)));
+    }
+    let timeout = if call.get(2).is_some() { duration::parse(&call.string(2))? } else { Duration::from_secs(300) };
+    let services = &call.host.services;
+    call.host.wait(wait::wait_for(services, job.environment(), job.name(), job.attempt(), &state, timeout)).map(handle)
+}
+
+fn get(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let name = call.string(0);
+    look(call, &call.host.environment.name, &name)
+}
+
+fn refresh(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    look(call, job.environment(), job.name())
+}
+
+fn look(call: &Call<'_>, environment: &str, name: &str) -> Result<Value> {
+    let services = &call.host.services;
+    let facts = call.host.wait(observe::job(services, environment, name))?;
+    facts.map(handle).ok_or_else(|| wait::job_not_found(services, environment, name))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FindOptions {
+    state: Option<String>,
+    name: Option<String>,
+    tag: Option<String>,
+}
+
+fn find(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let options: FindOptions = read(
+        call.name,
+        call.json(0).map(|value| if value.is_null() { json!({}) } else { value })?,
+        &["state", "name", "tag"],
+    )?;
+    let environment = call.host.environment.name.clone();
+    let jobs = call.host.wait(observe::jobs(&call.host.services, Some(&environment)))?;
+    let fits = |facts: &Value| {
+        let text = |name: &str| facts.get(name).and_then(Value::as_str).unwrap_or_default();
+        options.state.as_deref().is_none_or(|state| text("state") == state)
+            && options.name.as_deref().is_none_or(|part| text("name").contains(part))
+            && options.tag.as_deref().is_none_or(|tag| {
+                facts.get("tags").and_then(Value::as_array).is_some_and(|tags| tags.iter().any(|one| one == tag))
+            })
+    };
+    Ok(jobs.into_iter().filter(fits).map(handle).collect())
+}
+
+fn do_cancel(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    let by = format!("run r{}", call.host.journal()?.run().id);
+    call.host.wait(cancel::cancel(&call.host.services, job.environment(), job.name(), &by)).map(handle)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogsOptions {
+    source: Option<String>,
+    lines: Option<usize>,
+    grep: Option<String>,
+}
+
+fn do_logs(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let options: LogsOptions = read(call.name, options(call)?, &["source", "lines", "grep"])?;
+    let job = this_job(call)?;
+    let mut parts = call.host.wait(logs::logs(
+        &call.host.services,
+        job.environment(),
+        job.name(),
+        options.source.as_deref(),
+        logs::Tail::All,
+    ))?;
+    if let Some(wanted) = &options.grep {
+        for part in &mut parts {
+            part.text = part.text.lines().filter(|line| line.contains(wanted.as_str())).collect::<Vec<_>>().join("\n");
+        }
+    }
+    Ok(logs::last(&parts, options.lines.unwrap_or(100)))
+}
+
+fn exceptions(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    call.host.wait(logs::exceptions(&call.host.services, job.environment(), job.name(), job.attempt()))
+}
+
+/// The option map of a method, which may be left out.
+fn options(call: &Call<'_>) -> Result<Value> {
+    let options = call.json(1)?;
+    Ok(if options.is_null() { json!({}) } else { options })
+}
+
+/// Marks facts as a handle, for the journal and for scripts.
+fn handle(mut facts: Value) -> Value {
+    if let Some(map) = facts.as_object_mut() {
+        map.insert(MARK.to_owned(), "job/1".into());
+    }
+    facts
+}

@@ -1,0 +1,41 @@
+//! The Rhai surface: a file is a namespace. A host function reads its arguments, calls one operation, and converts.
+
+pub mod assert;
+pub mod convert;
+pub mod declare;
+pub mod env;
+pub mod files;
+pub mod flink;
+pub mod global;
+pub mod handle;
+pub mod host;
+pub mod job;
+pub mod job_options;
+pub mod log;
+pub mod opts;
+pub mod params;
+pub mod run;
+pub mod scope;
+pub mod spec;
+pub mod sql;
+pub mod table;
+pub mod throw;
+pub mod time;
+
+use declare::Namespace;
+
+/// Every namespace, in the order of the documents: the one list.
+pub const NAMESPACES: &[&Namespace] = &[
+    &job::NAMESPACE,
+    &sql::NAMESPACE,
+    &flink::NAMESPACE,
+    &env::NAMESPACE,
+    &params::NAMESPACE,
+    &opts::NAMESPACE,
+    &files::NAMESPACE,
+    &table::NAMESPACE,
+    &log::NAMESPACE,
+    &time::NAMESPACE,
+    &run::NAMESPACE,
+    &assert::NAMESPACE,
+];

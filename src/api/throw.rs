@@ -1,0 +1,92 @@
+//! How a host function raises an error: as a value that scripts can catch, or as an end that they cannot.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
+
+use crate::base::error::Place;
+use crate::base::{Error, Result, code};
+use crate::ops::effect::leaves_open;
+
+/// What a host function gives: a value, or an exception.
+pub type Thrown<T> = std::result::Result<T, Box<EvalAltResult>>;
+
+/// The value that `catch (e)` gets from a host function: `e.code`, `e.message`, `e.hint`, `e.data`, `e.causes`.
+#[derive(Debug, Clone)]
+pub struct ScriptError(pub Error);
+
+/// The error as an exception at the place of the call. Keeps the places that the error already has.
+pub fn raise(context: &NativeCallContext, error: Error) -> Box<EvalAltResult> {
+    let position = context.call_position();
+    // The place goes into the error as well: `throw e` in a catch block moves Rhai's own position.
+    let error = match (context.call_source(), position.line()) {
+        (Some(file), Some(line)) if error.places().is_empty() => error.at(Place {
+            file: file.to_owned(),
+            line,
+            column: position.position().unwrap_or(0),
+            excerpt: None,
+            label: String::new(),
+        }),
+        _ => error,
+    };
+    raise_at(error, position)
+}
+
+pub(crate) fn raise_at(error: Error, position: Position) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorRuntime(Dynamic::from(ScriptError(error)), position).into()
+}
+
+/// Why a script was ended in a way that it cannot catch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Cancelled,
+    Operations(u64),
+    Fatal,
+}
+
+/// Holds the error that ends a run whatever the script does: a replay divergence, a run taken over by another process.
+///
+/// Clones share it. The first error stays; every branch of the run stops at its next operation.
+#[derive(Debug, Clone, Default)]
+pub struct Fatal {
+    slot: Arc<Slot>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    raised: AtomicBool,
+    error: Mutex<Option<Error>>,
+}
+
+impl Fatal {
+    /// Keeps the error, and gives the exception to return from the host function: `try` does not catch it.
+    pub fn stop(&self, position: Position, error: Error) -> Box<EvalAltResult> {
+        self.slot.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.slot.raised.store(true, Ordering::Release);
+        EvalAltResult::ErrorTerminated(Dynamic::from(Stop::Fatal), position).into()
+    }
+
+    /// Whether an error is held.
+    pub fn is_raised(&self) -> bool {
+        self.slot.raised.load(Ordering::Acquire)
+    }
+
+    /// The error that ended the run.
+    pub fn error(&self) -> Option<Error> {
+        self.slot.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What a host function returns to Rhai.
+///
+/// An error that leaves an outcome open ends the script and cannot be caught; any other is raised where it was called.
+pub fn into_rhai<T>(result: Result<T>, context: &NativeCallContext, fatal: &Fatal) -> Thrown<T> {
+    result.map_err(|error| {
+        if leaves_open(&error) || error.is(&code::INTERNAL) {
+            fatal.stop(context.call_position(), error)
+        } else {
+            raise(context, error)
+        }
+    })
+}

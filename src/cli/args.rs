@@ -1,0 +1,186 @@
+//! The arguments of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Deploys and operates Flink jobs with scripts: never twice, never lost.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// The workspace's folder; else the nearest one with a tidegate.yaml
+    #[arg(long, short = 'w', global = true, value_name = "DIR")]
+    pub workspace: Option<PathBuf>,
+    /// Show whole traces with errors
+    #[arg(long, short = 'v', global = true)]
+    pub verbose: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a working workspace into a folder
+    Init {
+        /// The folder; it may exist and must not have the files
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Install Flink, start it here, and run the first job
+    Quickstart {
+        /// The environment
+        #[arg(long, short = 'e')]
+        env: Option<String>,
+    },
+    /// Run a script
+    #[command(disable_help_flag = true)]
+    Run(Run),
+    /// List the jobs and what their clusters say of them
+    Ps {
+        /// Only this environment; all of them if not given
+        #[arg(long, short = 'e')]
+        env: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the logs that a job wrote to
+    Logs(Logs),
+    /// Cancel a job; the pointer to its newest checkpoint is kept
+    Cancel {
+        /// The job
+        job: String,
+        /// The environment
+        #[arg(long, short = 'e')]
+        env: Option<String>,
+    },
+    /// List the runs of scripts, or show one
+    Runs {
+        #[command(subcommand)]
+        command: Option<RunsCommand>,
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go on with a run that was interrupted, killed, or waits
+    Resume {
+        /// The run: r12
+        run: String,
+        /// Say what became of a step whose outcome is unknown: N=retry or N=done:JSON
+        #[arg(long, value_name = "N=retry|N=done:JSON")]
+        step: Vec<String>,
+        /// Use the scripts as they are now, not as they were when the run began
+        #[arg(long)]
+        with_current_scripts: bool,
+    },
+    /// Give a run up: it will not be resumed
+    Abandon {
+        /// The run: r12
+        run: String,
+    },
+    /// Start, stop and look at local clusters
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
+    /// Install Flink, or list what is installed
+    Flink {
+        #[command(subcommand)]
+        command: FlinkCommand,
+    },
+    /// Explain an error code
+    Explain {
+        /// The code: flink.unreachable
+        code: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The script below scripts/, with or without .rhai
+    #[arg(required_unless_present = "help")]
+    pub script: Option<String>,
+    /// The environment
+    #[arg(long, short = 'e')]
+    pub env: Option<String>,
+    /// A parameter of the script
+    #[arg(long = "param", short = 'p', value_name = "NAME=VALUE")]
+    pub parameters: Vec<String>,
+    /// List the parameters of the script without running it
+    #[arg(long, short = 'h')]
+    pub help: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The job
+    pub job: String,
+    /// The environment
+    #[arg(long, short = 'e')]
+    pub env: Option<String>,
+    /// One source: jobmanager, taskmanager, stdout or exceptions
+    #[arg(long)]
+    pub source: Option<String>,
+    /// How many of the last lines of each source
+    #[arg(long, short = 'n', default_value_t = 100)]
+    pub lines: usize,
+    /// Go on showing what is written
+    #[arg(long, short = 'f')]
+    pub follow: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with = "follow")]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Show each step of a run with its script line, time and outcome
+    Show {
+        /// The run: r12
+        run: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ClusterCommand {
+    /// Start a local cluster, or repair what is missing of it
+    Up {
+        /// The cluster; else the default environment's
+        name: Option<String>,
+    },
+    /// Stop a local cluster
+    Down {
+        /// The cluster; else the default environment's
+        name: Option<String>,
+    },
+    /// Show the clusters of the workspace
+    Status {
+        /// One cluster; else all of them
+        name: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum FlinkCommand {
+    /// Install a Flink version into the user's cache
+    Install {
+        /// 1.20, or an exact version
+        #[arg(default_value = "1.20")]
+        version: String,
+    },
+    /// List the installed versions
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

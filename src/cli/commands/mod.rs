@@ -1,0 +1,134 @@
+//! The commands, a file each.
+
+mod cluster;
+mod flink;
+mod init;
+mod jobs;
+mod quickstart;
+mod run;
+mod runs;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Outcome;
+use super::args::{Arguments, Command};
+use super::terminal::Terminal;
+use crate::base::cancel::Cancel;
+use crate::base::{Error, Result, code, suggest};
+use crate::drivers::local::Progress;
+use crate::script::Limits;
+use crate::script::runner::Setting;
+use crate::workspace::Workspace;
+
+/// What every command works with.
+pub(super) struct Session<'a> {
+    pub(super) terminal: &'a Arc<Terminal>,
+    pub(super) cancel: Cancel,
+    pub(super) runtime: tokio::runtime::Runtime,
+    folder: Option<&'a Path>,
+}
+
+impl Session<'_> {
+    pub(super) fn open(&self) -> Result<Workspace> {
+        Workspace::open(self.folder, &self.cancel, self.progress())
+    }
+
+    pub(super) fn progress(&self) -> crate::ops::cluster::Progress {
+        let terminal = self.terminal.clone();
+        Arc::new(move |progress: &Progress| match progress {
+            Progress::Word(text) => terminal.progress(text),
+            Progress::Bytes { what, done, total } => terminal.bytes(what, *done, *total),
+        })
+    }
+
+    /// Waits for asynchronous work; Ctrl-C ends it.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.runtime.block_on(self.cancel.select(work))
+    }
+
+    pub(super) fn setting(&self, workspace: &Workspace) -> Setting {
+        Setting {
+            services: workspace.services.clone(),
+            cancel: self.cancel.clone(),
+            runtime: self.runtime.handle().clone(),
+            output: self.terminal.clone(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Performs a command.
+pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<Outcome> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+            Error::new(&code::INTERNAL, "the asynchronous runtime cannot be started").caused_by(error)
+        })?;
+    let cancel = Cancel::default();
+    listen(&runtime, &cancel, terminal)?;
+    let session = Session { terminal, cancel, runtime, folder: arguments.workspace.as_deref() };
+    let outcome = match arguments.command {
+        Command::Init { folder } => init::init(&session, &folder),
+        Command::Quickstart { env } => quickstart::quickstart(&session, env.as_deref()),
+        Command::Run(arguments) => run::run(&session, &arguments),
+        Command::Resume { run, step, with_current_scripts } => run::resume(&session, &run, &step, with_current_scripts),
+        Command::Abandon { run } => runs::abandon(&session, &run),
+        Command::Runs { command, limit, json } => runs::runs(&session, command.as_ref(), limit, json),
+        Command::Ps { env, json } => jobs::ps(&session, env.as_deref(), json),
+        Command::Logs(arguments) => jobs::logs(&session, &arguments),
+        Command::Cancel { job, env } => jobs::cancel(&session, &job, env.as_deref()),
+        Command::Cluster { command } => cluster::cluster(&session, &command),
+        Command::Flink { command } => flink::flink(&session, &command),
+        Command::Explain { code } => explain(&session, &code),
+    };
+    // A blocked connection must not hold up the end of the process.
+    session.runtime.shutdown_background();
+    outcome
+}
+
+/// The first Ctrl-C or SIGTERM asks to stop, the second one quits at once.
+fn listen(runtime: &tokio::runtime::Runtime, cancel: &Cancel, terminal: &Arc<Terminal>) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _inside = runtime.enter();
+    let failed = |error: std::io::Error| Error::new(&code::INTERNAL, "signals cannot be received").caused_by(error);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let cancel = cancel.clone();
+    let terminal = terminal.clone();
+    runtime.spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if cancel.is_cancelled() {
+                quit();
+            }
+            cancel.cancel();
+            terminal.progress("stopping; once more quits at once");
+        }
+    });
+    Ok(())
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    clippy::exit,
+    reason = "the user asked twice: whatever still runs is not waited for"
+)]
+fn quit() -> ! {
+    std::process::exit(130)
+}
+
+fn explain(session: &Session<'_>, name: &str) -> Result<Outcome> {
+    let code = code::find(name).ok_or_else(|| {
+        Error::new(&code::USAGE, format!("there is no error code `{name}`")).hint(
+            suggest::nearest(name, code::ALL.iter().map(|code| code.name)).map_or_else(
+                || "an error shows its code in brackets: error[flink.unreachable]".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            ),
+        )
+    })?;
+    session.terminal.data(&format!("{}\n\n{}\n", code.name, code.explanation));
+    Ok(Outcome::Done)
+}

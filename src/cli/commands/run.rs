@@ -1,0 +1,137 @@
+//! `tidegate run` and `tidegate resume`.
+
+use std::collections::BTreeMap;
+
+use clap::CommandFactory;
+use serde_json::Value;
+
+use super::Session;
+use crate::api::table::layout;
+use crate::base::{Error, Result, code};
+use crate::cli::Outcome;
+use crate::cli::args;
+use crate::model::run::{RunStatus, parse_id, parse_number};
+use crate::ops::decide;
+use crate::script::runner::{self, Report};
+
+pub(super) fn run(session: &Session<'_>, arguments: &args::Run) -> Result<Outcome> {
+    let Some(script) = &arguments.script else {
+        let mut command = args::Arguments::command();
+        let help = command.find_subcommand_mut("run").map(|run| run.render_help().to_string()).unwrap_or_default();
+        session.terminal.data(&help);
+        return Ok(Outcome::Done);
+    };
+    let workspace = session.open()?;
+    let environment = workspace.environment(arguments.env.as_deref())?;
+    let setting = session.setting(&workspace);
+    if arguments.help {
+        return help(session, script, &runner::declared(&setting, script, &environment)?);
+    }
+    let report = runner::start(&setting, script, &environment, &parameters(&arguments.parameters)?)?;
+    Ok(tell(session, report))
+}
+
+pub(super) fn resume(
+    session: &Session<'_>,
+    run: &str,
+    steps: &[String],
+    with_current_scripts: bool,
+) -> Result<Outcome> {
+    let id = run_id(run)?;
+    let workspace = session.open()?;
+    for step in steps {
+        let (number, decision) = decision(step)?;
+        let lock = runner::lock(&workspace.services, id)?;
+        decide::decide(&workspace.services, id, &number, decision)?;
+        drop(lock);
+    }
+    let report = runner::resume(&session.setting(&workspace), id, with_current_scripts)?;
+    Ok(tell(session, report))
+}
+
+/// The number of a run that a user typed.
+pub(super) fn run_id(text: &str) -> Result<i64> {
+    parse_id(text).ok_or_else(|| {
+        Error::new(&code::USAGE, format!("`{text}` is not a run")).hint("write `r12`; `tidegate runs` lists them")
+    })
+}
+
+/// Tells how a run ended, and how to go on where it is open.
+pub(super) fn tell(session: &Session<'_>, report: Report) -> Outcome {
+    let id = report.run;
+    if let Some(error) = &report.error {
+        // A Ctrl-C is no error to the one who pressed it.
+        if report.status != RunStatus::Interrupted {
+            session.terminal.error(error);
+        }
+    }
+    match report.status {
+        RunStatus::Done => Outcome::Done,
+        RunStatus::Interrupted => {
+            session.terminal.say(&format!("run r{id} is interrupted; go on with `tidegate resume r{id}`"));
+            Outcome::Interrupted
+        }
+        RunStatus::Waiting => {
+            session.terminal.say(&format!("run r{id} waits; `tidegate runs show r{id}` shows its open step"));
+            Outcome::Waiting
+        }
+        RunStatus::Failed | RunStatus::Abandoned | RunStatus::Running => {
+            session.terminal.say(&format!("run r{id} failed; `tidegate runs show r{id}` shows its steps"));
+            Outcome::Failed
+        }
+    }
+}
+
+fn parameters(given: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut parameters = BTreeMap::new();
+    for pair in given {
+        let (name, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Error::new(&code::USAGE, format!("`-p {pair}` has no `=`")).hint("-p NAME=VALUE"))?;
+        if parameters.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(Error::new(&code::USAGE, format!("the parameter `{name}` is given twice")));
+        }
+    }
+    Ok(parameters)
+}
+
+fn decision(text: &str) -> Result<((String, i64), decide::Decision)> {
+    let usage = || {
+        Error::new(&code::USAGE, format!("`--step {text}` cannot be understood"))
+            .hint("--step 3=retry, or --step 3=done:JSON")
+    };
+    let (number, decision) = text.split_once('=').ok_or_else(usage)?;
+    let number = parse_number(number).ok_or_else(usage)?;
+    let decision = match decision.split_once(':') {
+        None if decision == "retry" => decide::Decision::Retry,
+        Some(("done", json)) => {
+            let value = serde_json::from_str(json)
+                .map_err(|error| usage().caused_by(format!("what follows `done:` is not JSON: {error}")))?;
+            decide::Decision::Done(value)
+        }
+        _ => return Err(usage()),
+    };
+    Ok((number, decision))
+}
+
+fn help(
+    session: &Session<'_>,
+    script: &str,
+    declared: &BTreeMap<String, crate::api::params::Declaration>,
+) -> Result<Outcome> {
+    if declared.is_empty() {
+        session.terminal.data(&format!("{script} takes no parameters\n"));
+        return Ok(Outcome::Done);
+    }
+    let columns = ["parameter", "type", "default", "help"].map(str::to_owned);
+    let cells: Vec<[Value; 4]> = declared
+        .iter()
+        .map(|(name, declaration)| {
+            let default = declaration.default.clone().unwrap_or_else(|| "(has to be given)".to_owned());
+            [name.as_str().into(), declaration.kind.name().into(), default.into(), declaration.help.as_str().into()]
+        })
+        .collect();
+    let rows: Vec<Vec<&Value>> = cells.iter().map(|row| row.iter().collect()).collect();
+    session.terminal.data(&layout(&columns, &rows));
+    Ok(Outcome::Done)
+}

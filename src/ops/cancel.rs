@@ -1,0 +1,82 @@
+//! Cancels a job, and keeps the pointer to its newest checkpoint.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::cluster::Start;
+use super::services::Services;
+use super::wait::recorded;
+use crate::base::{Error, Result, code};
+use crate::drivers::flink::Cancellation;
+use crate::model::attempt::Submission;
+use crate::model::job_status::is_terminal;
+
+/// How long to wait for the end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Cancels the newest attempt of a job and waits until it has ended. A job that has ended already stays as it is.
+///
+/// `by` is kept with the end: who asked for it.
+///
+/// # Errors
+/// `job.not_found`, `job.unknown_outcome`-like states of an open attempt, `job.timeout`, `flink.*`.
+pub async fn cancel(services: &Services, environment: &str, name: &str, by: &str) -> Result<Value> {
+    let job = services
+        .store
+        .job(environment, name)?
+        .ok_or_else(|| super::wait::job_not_found(services, environment, name))?;
+    let identity = services.identity(environment, name);
+    let _lock = services.store.try_lock(&format!("job-{}", identity.prefix()))?;
+    // What is desired is recorded first: whatever happens now, nobody brings the job back.
+    services.store.set_desired(job.id, "stopped")?;
+    let mut newest = services.store.newest_attempt(job.id)?.ok_or_else(|| {
+        Error::new(&code::JOB_NOT_FOUND, format!("`{name}` was never submitted in the environment `{environment}`"))
+    })?;
+    if newest.submission == Submission::Open {
+        let (spec, _) = recorded(services, environment, name, newest.number)?;
+        let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
+        let settled = super::submit::drive(services, &connection, &newest, &spec, super::submit::Sent::Perhaps).await;
+        match settled {
+            Err(error) if super::effect::leaves_open(&error) => return Err(error),
+            _ => newest = services.store.newest_attempt(job.id)?.unwrap_or(newest),
+        }
+    }
+    let answer = |state: &str, did: &str, checkpoint: Option<&str>| json!({ "name": name, "environment": environment, "attempt": newest.number, "id": newest.flink_id, "state": state, "action": did, "checkpoint": checkpoint });
+    if newest.submission != Submission::Accepted {
+        return Ok(answer(newest.submission.name(), "nothing", None));
+    }
+    if let Some(end) = &newest.end_state {
+        return Ok(answer(end, "nothing", newest.checkpoint.as_deref()));
+    }
+    let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
+    services.store.ask_end(&newest, by)?;
+    let mut asked = false;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let Some(seen) = connection.job(&newest.flink_id).await? else {
+            return Ok(answer(
+                "unknown",
+                "nothing: the JobManager does not know it any more",
+                newest.checkpoint.as_deref(),
+            ));
+        };
+        services.store.observe(job.id, newest.number, &seen.state, seen.tasks_running, seen.tasks_total)?;
+        if is_terminal(&seen.state) {
+            let checkpoint = connection.newest_checkpoint(&newest.flink_id).await?;
+            services.store.end_attempt(&newest, &seen.state, seen.end_time, checkpoint.as_deref())?;
+            return Ok(answer(&seen.state, if asked { "cancelled" } else { "nothing" }, checkpoint.as_deref()));
+        }
+        if !asked {
+            asked = matches!(connection.client.cancel(&newest.flink_id).await?, Cancellation::Accepted);
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::new(
+                &code::JOB_TIMEOUT,
+                format!("`{name}` is {} and has not ended after 60 s", seen.state),
+            )
+            .hint("Flink was asked to cancel it, and goes on trying; look again with `tidegate ps`"));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

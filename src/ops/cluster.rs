@@ -1,0 +1,221 @@
+//! The clusters of a workspace: how to reach each, and starting the local ones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::cancel::Cancel;
+use crate::base::{Error, Result, code, suggest};
+use crate::drivers::flink::{Client, JobException, JobOverview};
+use crate::drivers::local::{self, cluster as local_cluster};
+use crate::model::job_status::Listed;
+use crate::model::trace;
+
+/// A cluster as configured.
+#[derive(Debug, Clone)]
+pub enum Definition {
+    /// A Flink on this machine that tidegate starts and stops.
+    Local(local_cluster::Cluster),
+    /// A session cluster that somebody else runs.
+    Session {
+        /// Its REST address.
+        url: String,
+    },
+}
+
+/// Whether a local cluster that is down is to be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Yes: something is to be deployed to it.
+    IfDown,
+    /// No: somebody only looks.
+    No,
+}
+
+/// A way to talk to a cluster.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The cluster's name in `tidegate.yaml`.
+    pub name: String,
+    /// Its JobManager.
+    pub client: Client,
+}
+
+impl Connection {
+    /// Every job that the cluster lists.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn jobs(&self) -> Result<Vec<Listed>> {
+        Ok(self.client.jobs().await?.into_iter().map(listed).collect())
+    }
+
+    /// One job; none where the JobManager does not know it.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn job(&self, id: &str) -> Result<Option<Listed>> {
+        let job = self.client.job(id).await?;
+        Ok(job.map(|job| {
+            let tasks = job.tasks();
+            Listed {
+                state: job.state.as_str().to_owned(),
+                tasks_running: (tasks.running + tasks.finished).into(),
+                tasks_total: tasks.total.into(),
+                id: job.id,
+                name: job.name,
+                start_time: job.start_time,
+                end_time: job.end_time.unwrap_or(-1),
+            }
+        }))
+    }
+
+    /// Which start of the JobManager answers.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn incarnation(&self) -> Result<String> {
+        Ok(self.client.incarnation().await?.0)
+    }
+
+    /// The path of the newest checkpoint or savepoint that a job can be restored from: the highest id of what it
+    /// completed and what it was itself restored from. What Flink has discarded is gone.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn newest_checkpoint(&self, id: &str) -> Result<Option<String>> {
+        let checkpoints = match self.client.checkpoints(id).await {
+            Ok(Some(checkpoints)) => checkpoints,
+            Ok(None) => return Ok(None),
+            // What Flink says of a batch job: it has no state that could be lost.
+            Err(error) if error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled")) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let latest = checkpoints.latest;
+        let own = [latest.completed, latest.savepoint].into_iter().flatten().filter(|checkpoint| !checkpoint.discarded);
+        let own = own.filter_map(|checkpoint| Some((checkpoint.id, checkpoint.external_path?)));
+        let restored = latest.restored.and_then(|restored| Some((restored.id, restored.external_path?)));
+        Ok(own.chain(restored).max_by_key(|(id, _)| *id).map(|(_, path)| path))
+    }
+
+    /// The traces of what went wrong with a job, newest first; none where nothing is known.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn traces(&self, id: &str) -> Result<Vec<String>> {
+        let exceptions = self.client.exceptions(id).await?.unwrap_or_default();
+        let trace = |exception: JobException| {
+            let concurrent = exception.concurrent.first().map(|exception| exception.stacktrace.as_str());
+            trace::failure(&exception.stacktrace, concurrent).to_owned()
+        };
+        Ok(exceptions.entries.into_iter().map(trace).filter(|trace| !trace.trim().is_empty()).collect())
+    }
+}
+
+fn listed(job: JobOverview) -> Listed {
+    Listed {
+        state: job.state.as_str().to_owned(),
+        tasks_running: (job.tasks.running + job.tasks.finished).into(),
+        tasks_total: job.tasks.total.into(),
+        id: job.id,
+        name: job.name,
+        start_time: job.start_time,
+        end_time: job.end_time.unwrap_or(-1),
+    }
+}
+
+/// Shows the user what a long operation does.
+pub type Progress = Arc<dyn Fn(&local::Progress) + Send + Sync>;
+
+/// The clusters of a workspace.
+#[derive(Clone)]
+pub struct Clusters {
+    definitions: BTreeMap<String, Definition>,
+    cancel: Cancel,
+    progress: Progress,
+}
+
+impl std::fmt::Debug for Clusters {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Clusters").field(&self.definitions).finish()
+    }
+}
+
+impl Clusters {
+    /// The clusters by name.
+    pub fn new(definitions: BTreeMap<String, Definition>, cancel: Cancel, progress: Progress) -> Self {
+        Self { definitions, cancel, progress }
+    }
+
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.definitions.keys().map(String::as_str)
+    }
+
+    /// One cluster as configured.
+    ///
+    /// # Errors
+    /// `cluster.unknown`.
+    pub fn definition(&self, name: &str) -> Result<&Definition> {
+        self.definitions.get(name).ok_or_else(|| {
+            Error::new(&code::CLUSTER_UNKNOWN, format!("there is no cluster `{name}` in tidegate.yaml"))
+                .hint(suggest::hint(name, self.names()))
+        })
+    }
+
+    /// Shows what is going on, on standard error.
+    pub fn progress(&self, text: &str) {
+        (self.progress)(&local::Progress::Word(text.to_owned()));
+    }
+
+    /// A way to talk to a cluster; starts a local one that is down where `start` says so.
+    ///
+    /// # Errors
+    /// `cluster.unknown`, `cluster.down`, `cluster.start_failed`, `flink.install_failed`, `java.not_found`.
+    pub async fn connect(&self, name: &str, start: Start) -> Result<Connection> {
+        let url = match self.definition(name)? {
+            Definition::Session { url } => url.clone(),
+            Definition::Local(cluster) => match (cluster.url(), start) {
+                (Some(url), _) => url,
+                (None, Start::IfDown) => self.up(name).await?.url,
+                (None, Start::No) => {
+                    return Err(Error::new(&code::CLUSTER_DOWN, format!("the local cluster `{name}` is not running"))
+                        .hint(format!("`tidegate cluster up {name}` starts it")));
+                }
+            },
+        };
+        Ok(Connection { name: name.to_owned(), client: Client::new(&url)? })
+    }
+
+    /// Starts a local cluster, or repairs what is missing of it; installs Flink and Java where they are missing.
+    ///
+    /// # Errors
+    /// As [`Clusters::connect`], and `cluster.unsupported` for one that is not local.
+    pub async fn up(&self, name: &str) -> Result<local_cluster::Up> {
+        let cluster = self.local(name)?;
+        cluster.up(&local::Surroundings::of_process()?, &self.cancel, &*self.progress).await
+    }
+
+    /// Stops a local cluster.
+    ///
+    /// # Errors
+    /// `cluster.unknown`, `cluster.unsupported`, `cluster.stop_failed`.
+    pub async fn down(&self, name: &str) -> Result<local_cluster::Down> {
+        self.local(name)?.down(&self.cancel, &*self.progress).await
+    }
+
+    /// A local cluster.
+    ///
+    /// # Errors
+    /// `cluster.unknown`, `cluster.unsupported`.
+    pub fn local(&self, name: &str) -> Result<&local_cluster::Cluster> {
+        match self.definition(name)? {
+            Definition::Local(cluster) => Ok(cluster),
+            Definition::Session { .. } => Err(Error::new(
+                &code::CLUSTER_UNSUPPORTED,
+                format!("`{name}` is a session cluster that somebody else runs; tidegate neither starts nor stops it"),
+            )),
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Brings a job to its spec: looks first, and submits once at most.
+
+use serde_json::Value;
+
+use super::cluster::{Connection, Start};
+use super::effect::Acting;
+use super::facts;
+use super::services::Services;
+use super::state_guard;
+use super::submit::{self, Sent};
+use super::upload;
+use crate::base::{Error, Result, clock, code};
+use crate::model::attempt::{Attempt, Submission};
+use crate::model::job_spec::JobSpec;
+use crate::model::job_status::{Listed, is_terminal};
+use crate::model::run::Run;
+use crate::store::{JobRow, Lock};
+
+/// What a deploy may do beyond the careful default.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Names the attempt whose state is abandoned: `attempt-3`.
+    pub allow_state_loss: Option<String>,
+}
+
+/// Brings a job to its spec. Idempotent: an unchanged job that lives costs one request.
+///
+/// # Errors
+/// `job.exists_unmanaged`, `job.twin`, `job.changed`, `job.state_unknown`, and those of [`submit::drive`].
+pub async fn deploy(
+    services: &Services,
+    run: &Run,
+    acting: &Acting,
+    spec: &JobSpec,
+    options: &Options,
+) -> Result<Value> {
+    let _lock = lock(services, spec)?;
+    let connection = services.clusters.connect(&spec.cluster, Start::IfDown).await?;
+    settle(services, &connection, spec).await?;
+    let job = services.store.job(&spec.identity.environment, &spec.identity.job)?;
+    let newest = newest(services, job.as_ref())?;
+    let listed = connection.jobs().await?;
+    let live = live(services, spec, &listed)?;
+
+    // A step that crashed after its attempt was settled: the work is done, only its result is missing.
+    let own = services.store.attempt_of_step(&acting.key)?.filter(|attempt| attempt.submission == Submission::Accepted);
+
+    if let (Some(listing), Some(job)) = (live, &job) {
+        let attempt = recognised(services, job, listing)?;
+        services.store.observe(job.id, attempt.number, &listing.state, listing.tasks_running, listing.tasks_total)?;
+        let action = match own {
+            Some(own) if own.number == attempt.number => "created",
+            _ if attempt.spec_hash == spec.running_hash() => "unchanged",
+            _ => return Err(changed(spec, &attempt)),
+        };
+        record_spec(services, spec, job)?;
+        return Ok(facts::of(&connection, spec, &attempt, Some(listing), action));
+    }
+    if let (Some(own), Some(_)) = (&own, &job) {
+        let listing = listed.iter().find(|listing| listing.id == own.flink_id);
+        return Ok(facts::of(&connection, spec, own, listing, "created"));
+    }
+    if let (Some(newest), Some(job)) = (&newest, &job) {
+        let listing = listed.iter().find(|listing| listing.id == newest.flink_id);
+        note_end(services, &connection, newest, listing).await?;
+        let end = listing.map(|listing| listing.state.clone()).or_else(|| newest.end_state.clone());
+        if end.as_deref() == Some("FINISHED") && newest.spec_hash == spec.running_hash() {
+            // deploy() is idempotent: a bounded job that has done its work is at its spec.
+            record_spec(services, spec, job)?;
+            return Ok(facts::of(&connection, spec, newest, listing, "finished"));
+        }
+    }
+    let restore = match (&newest, &job) {
+        (Some(_), Some(job)) => {
+            state_guard::newest_state(services, &connection, job, options.allow_state_loss.as_deref()).await?
+        }
+        _ => None,
+    };
+    let (attempt, jar) = begin(services, run, acting, spec, &connection, newest.as_ref(), restore).await?;
+    submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
+    Ok(facts::of(&connection, spec, &attempt, None, "created"))
+}
+
+/// Starts one new execution of a bounded job, or goes on with the one that this step, or a run that died, has begun.
+///
+/// # Errors
+/// `job.twin` where the job lives already, and those of [`deploy`].
+pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSpec) -> Result<Attempt> {
+    let _lock = lock(services, spec)?;
+    let connection = services.clusters.connect(&spec.cluster, Start::IfDown).await?;
+    settle(services, &connection, spec).await?;
+    if let Some(own) = services.store.attempt_of_step(&acting.key)?
+        && own.submission == Submission::Accepted
+    {
+        return Ok(own);
+    }
+    let job = services.store.job(&spec.identity.environment, &spec.identity.job)?;
+    let newest = newest(services, job.as_ref())?;
+    let listed = connection.jobs().await?;
+    if let (Some(listing), Some(job)) = (live(services, spec, &listed)?, &job) {
+        let attempt = recognised(services, job, listing)?;
+        let owner_died = attempt.step.run != run.id && !services.store.is_locked(&format!("run-{}", attempt.step.run));
+        if owner_died && attempt.spec_hash == spec.running_hash() {
+            // Running a script again instead of resuming it: the execution that the dead run began is the one.
+            return Ok(attempt);
+        }
+        return Err(Error::new(
+            &code::JOB_TWIN,
+            format!("`{}` already runs as attempt {} (run r{})", spec.identity.job, attempt.number, attempt.step.run),
+        )
+        .hint(format!("wait for it, or `tidegate cancel {}`", spec.identity.job)));
+    }
+    let (attempt, jar) = begin(services, run, acting, spec, &connection, newest.as_ref(), None).await?;
+    submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
+    Ok(attempt)
+}
+
+/// Takes the job's lock: two tidegates never work on one job at once.
+fn lock(services: &Services, spec: &JobSpec) -> Result<Lock> {
+    services.store.try_lock(&format!("job-{}", spec.identity.prefix())).map_err(|error| {
+        let hint = error.hint_text().unwrap_or("wait until it has ended").to_owned();
+        Error::new(&code::STATE_LOCKED, format!("another tidegate works on the job `{}`", spec.identity.job))
+            .caused_by(error)
+            .hint(hint)
+    })
+}
+
+/// Drives the job's open attempt, whoever began it, to a known outcome.
+async fn settle(services: &Services, connection: &Connection, spec: &JobSpec) -> Result<()> {
+    let Some(job) = services.store.job(&spec.identity.environment, &spec.identity.job)? else { return Ok(()) };
+    let Some(open) = services.store.newest_attempt(job.id)?.filter(|attempt| attempt.submission == Submission::Open)
+    else {
+        return Ok(());
+    };
+    let sent: JobSpec = serde_json::from_str(&open.spec).map_err(|error| {
+        Error::new(
+            &code::STATE_CORRUPT,
+            format!("the spec of attempt {} of `{}` cannot be read", open.number, job.name),
+        )
+        .caused_by(error)
+    })?;
+    let settled = if open.cluster == connection.name {
+        submit::drive(services, connection, &open, &sent, Sent::Perhaps).await
+    } else {
+        let other = services.clusters.connect(&open.cluster, Start::No).await?;
+        submit::drive(services, &other, &open, &sent, Sent::Perhaps).await
+    };
+    match settled {
+        // Refused: no job came of it, which is all that has to be known here. The new spec may fare better.
+        Err(error) if !super::effect::leaves_open(&error) => Ok(()),
+        other => other,
+    }
+}
+
+fn newest(services: &Services, job: Option<&JobRow>) -> Result<Option<Attempt>> {
+    let Some(job) = job else { return Ok(None) };
+    services.store.newest_attempt(job.id)
+}
+
+/// The one live execution of the job in the cluster's list, if there is one.
+///
+/// # Errors
+/// `job.exists_unmanaged` for one that our state does not know; `job.twin` for more than one.
+fn live<'a>(services: &Services, spec: &JobSpec, listed: &'a [Listed]) -> Result<Option<&'a Listed>> {
+    let prefix = spec.identity.prefix();
+    let alive = |listing: &&Listed| !is_terminal(&listing.state);
+    let ours: Vec<&Listed> = listed.iter().filter(alive).filter(|listing| listing.id.starts_with(&prefix)).collect();
+    let known = services.store.known_flink_ids()?;
+    if let Some(stranger) = ours.iter().find(|listing| !known.contains(&listing.id)) {
+        return Err(unmanaged(
+            spec,
+            stranger,
+            "it was deployed under this workspace's name, by another clone or before `.tidegate` was lost",
+        ));
+    }
+    match ours.as_slice() {
+        [] => {}
+        [one] => return Ok(Some(one)),
+        many => {
+            let ids: Vec<&str> = many.iter().map(|listing| listing.id.as_str()).collect();
+            return Err(Error::new(
+                &code::JOB_TWIN,
+                format!("{} executions of `{}` run on the cluster: {}", many.len(), spec.identity.job, ids.join(", ")),
+            )
+            .hint("look at both, and cancel the one that should not be there with Flink's own tools"));
+        }
+    }
+    // A job of the same name that no workspace of this state started is most likely the same job.
+    let namesake =
+        listed.iter().filter(alive).find(|listing| listing.name == spec.identity.job && !known.contains(&listing.id));
+    match namesake {
+        Some(namesake) => Err(unmanaged(spec, namesake, "it has the job's name, and was not deployed from here")),
+        None => Ok(None),
+    }
+}
+
+fn unmanaged(spec: &JobSpec, listing: &Listed, why: &str) -> Error {
+    Error::new(&code::JOB_EXISTS_UNMANAGED, format!("`{}` already runs on `{}` as {} ({})", spec.identity.job, spec.cluster, listing.id, listing.state))
+        .caused_by(format!("{why}; this state has no record of it"))
+        .with("flink_id", listing.id.clone())
+        .hint("deploying would start a twin: deploy from where it was deployed, or adopt it, or cancel it on the cluster first")
+}
+
+/// The record of an execution that the cluster lists.
+fn recognised(services: &Services, job: &JobRow, listing: &Listed) -> Result<Attempt> {
+    let attempts = services.store.attempts(job.id)?;
+    let attempt = attempts.into_iter().find(|attempt| attempt.flink_id == listing.id).ok_or_else(|| {
+        Error::new(
+            &code::INTERNAL,
+            format!("the execution {} of `{}` is recorded for another job", listing.id, job.name),
+        )
+    })?;
+    if attempt.submission != Submission::Accepted {
+        services.store.recognise_attempt(&attempt)?;
+    }
+    Ok(attempt)
+}
+
+fn record_spec(services: &Services, spec: &JobSpec, job: &JobRow) -> Result<()> {
+    let text = spec_text(spec)?;
+    if job.spec == text && job.desired == "running" {
+        return Ok(());
+    }
+    services.store.desire(&spec.identity.environment, &spec.identity.job, &spec.cluster, "running", &text)?;
+    Ok(())
+}
+
+fn spec_text(spec: &JobSpec) -> Result<String> {
+    serde_json::to_string(spec)
+        .map_err(|error| Error::new(&code::INTERNAL, "a job spec cannot be written").caused_by(error))
+}
+
+fn changed(spec: &JobSpec, attempt: &Attempt) -> Error {
+    let differences =
+        serde_json::from_str::<JobSpec>(&attempt.spec).map(|old| spec.differences(&old)).unwrap_or_default();
+    Error::new(
+        &code::JOB_CHANGED,
+        format!(
+            "`{}` runs as attempt {} with another spec: {} changed",
+            spec.identity.job,
+            attempt.number,
+            differences.join(", ")
+        ),
+    )
+    .hint(format!(
+        "`tidegate cancel {}`, then run the script again: the new attempt starts from the newest retained checkpoint",
+        spec.identity.job
+    ))
+}
+
+/// Records how an attempt ended, where the cluster tells, together with its newest checkpoint.
+async fn note_end(
+    services: &Services,
+    connection: &Connection,
+    attempt: &Attempt,
+    listing: Option<&Listed>,
+) -> Result<()> {
+    let Some(listing) = listing.filter(|listing| is_terminal(&listing.state)) else { return Ok(()) };
+    if attempt.end_state.is_some() {
+        return Ok(());
+    }
+    let checkpoint = connection.newest_checkpoint(&attempt.flink_id).await?;
+    services.store.end_attempt(attempt, &listing.state, listing.end_time, checkpoint.as_deref())
+}
+
+/// Uploads the jar and records the intent of a new attempt.
+async fn begin(
+    services: &Services,
+    run: &Run,
+    acting: &Acting,
+    spec: &JobSpec,
+    connection: &Connection,
+    newest: Option<&Attempt>,
+    restored_from: Option<String>,
+) -> Result<(Attempt, String)> {
+    let payload = upload::payload(services, spec)?;
+    let uploaded = upload::ensure(&connection.client, &payload, false).await?;
+    let incarnation = connection.incarnation().await?;
+    let text = spec_text(spec)?;
+    let job = services.store.desire(&spec.identity.environment, &spec.identity.job, &spec.cluster, "running", &text)?;
+    let seen = newest.map_or(0, |attempt| attempt.number);
+    let attempt = Attempt {
+        job,
+        number: seen + 1,
+        flink_id: spec.identity.flink_job_id(seen + 1, services.store.salt()),
+        cluster: spec.cluster.clone(),
+        submission: Submission::Open,
+        incarnation,
+        spec: text,
+        spec_hash: spec.running_hash(),
+        jar: payload.name.clone(),
+        restored_from,
+        step: acting.key.clone(),
+        created_at: clock::now(),
+        answered_at: None,
+        end_state: None,
+        ended_at: None,
+        end_asked_by: None,
+        checkpoint: None,
+        error: None,
+    };
+    services.store.begin_attempt(run, &attempt, seen)?;
+    Ok((attempt, uploaded))
+}

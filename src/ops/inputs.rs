@@ -1,0 +1,145 @@
+//! What a run reads of its workspace: pinned by hash at first use, and taken from there when the run is resumed.
+
+use std::path::PathBuf;
+
+use crate::base::hash::{sha256, sha256_file};
+use crate::base::{Error, Result, code};
+use crate::drivers::folder::Folder;
+use crate::model::job_spec::Artifact;
+use crate::store::Store;
+
+/// The longest script or template, in bytes.
+const LONGEST_TEXT: u64 = 1 << 20;
+
+/// The inputs of one run.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    store: Store,
+    folder: Folder,
+    /// The run that pins; none while parameters are listed.
+    run: Option<i64>,
+    /// Whether today's scripts and templates are taken in place of the pinned ones.
+    current: bool,
+}
+
+impl Inputs {
+    /// The inputs of a run of the workspace in `folder`.
+    pub fn new(store: Store, folder: Folder, run: Option<i64>) -> Self {
+        Self { store, folder, run, current: false }
+    }
+
+    /// Takes today's scripts and templates. What the run pinned stays pinned: a resume without this uses it again.
+    #[must_use]
+    pub fn current(mut self) -> Self {
+        self.current = true;
+        self
+    }
+
+    /// The folder of the workspace.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// A script below `scripts/`; `None` where there is none.
+    ///
+    /// # Errors
+    /// `file.*`, `state.*`.
+    pub fn script(&self, name: &str) -> Result<Option<String>> {
+        self.text("script", "scripts", name)
+    }
+
+    /// A template below `templates/`; `None` where there is none.
+    ///
+    /// # Errors
+    /// `file.*`, `state.*`.
+    pub fn template(&self, name: &str) -> Result<Option<String>> {
+        self.text("template", "templates", name)
+    }
+
+    /// Another value that the run depends on, such as the resolved environment: what was pinned before, or else
+    /// `today`, which is pinned.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn value(&self, name: &str, today: &str) -> Result<String> {
+        if let Some(run) = self.run {
+            if let Some(bytes) = self.store.pinned(run, "value", name)? {
+                return Ok(String::from_utf8_lossy(&bytes).into_owned());
+            }
+            self.store.pin(run, "value", &[(name, today.as_bytes())])?;
+        }
+        Ok(today.to_owned())
+    }
+
+    fn text(&self, kind: &str, below: &str, name: &str) -> Result<Option<String>> {
+        if let Some(run) = self.run
+            && !self.current
+            && let Some(bytes) = self.store.pinned(run, kind, name)?
+        {
+            return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        let Some(text) = self.folder.read_text(&format!("{below}/{name}"), LONGEST_TEXT)? else { return Ok(None) };
+        if let Some(run) = self.run {
+            self.store.pin(run, kind, &[(name, text.as_bytes())])?;
+        }
+        Ok(Some(text))
+    }
+
+    /// A jar of the workspace, copied into the artifact store under its hash: what a running job was started from is
+    /// never overwritten.
+    ///
+    /// # Errors
+    /// `file.*`, `state.*`.
+    pub fn artifact(&self, path: &str) -> Result<Artifact> {
+        if let Some(run) = self.run
+            && let Some(hash) = self.store.pinned(run, "artifact", path)?
+        {
+            return Ok(Artifact { path: path.to_owned(), sha256: String::from_utf8_lossy(&hash).into_owned() });
+        }
+        let source = self.folder.resolve(path)?;
+        let unreadable = |error: std::io::Error| {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                Error::new(&code::FILE_NOT_FOUND, format!("there is no file `{path}` in the workspace"))
+            } else {
+                Error::new(&code::FILE_INVALID, format!("`{path}` cannot be read")).caused_by(error)
+            }
+        };
+        let sha256 = sha256_file(&source).map_err(unreadable)?;
+        let target = artifact_path(&self.store, &sha256);
+        if !target.exists() {
+            keep(&source, &target).map_err(|error| {
+                Error::new(&code::STATE_IO, format!("{} cannot be written", target.display())).caused_by(error)
+            })?;
+            // The file may have changed between the two reads.
+            let kept = sha256_file(&target).map_err(unreadable)?;
+            if kept != sha256 {
+                return Err(Error::new(&code::FILE_INVALID, format!("`{path}` changed while it was read"))
+                    .hint("wait until its build has ended, then try again"));
+            }
+        }
+        if let Some(run) = self.run {
+            self.store.pin(run, "artifact", &[(path, sha256.as_bytes())])?;
+        }
+        Ok(Artifact { path: path.to_owned(), sha256 })
+    }
+
+    /// The hash of a text, as the journal and listings show it.
+    pub fn short_hash(text: &str) -> String {
+        sha256(text.as_bytes())[..12].to_owned()
+    }
+}
+
+/// Where an artifact is kept.
+pub fn artifact_path(store: &Store, sha256: &str) -> PathBuf {
+    store.directory().join("artifacts").join(format!("{sha256}.jar"))
+}
+
+fn keep(source: &std::path::Path, target: &std::path::Path) -> std::io::Result<()> {
+    let directory = target.parent().ok_or(std::io::ErrorKind::InvalidInput)?;
+    std::fs::create_dir_all(directory)?;
+    // Written beside and renamed: a process that dies here leaves no half file under a hash.
+    let partial = target.with_extension(format!("{}.partial", std::process::id()));
+    std::fs::copy(source, &partial)?;
+    std::fs::File::open(&partial)?.sync_all()?;
+    std::fs::rename(&partial, target)
+}

@@ -1,0 +1,136 @@
+//! Looks at the recorded jobs on their clusters: `ps`, and what scripts find.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::cluster::Start;
+use super::services::Services;
+use crate::base::{Result, clock};
+use crate::model::attempt::{Attempt, Submission};
+use crate::model::job_status::{Listed, Seen, conclude, is_terminal};
+use crate::store::JobRow;
+
+/// What one look at a cluster gave.
+struct Look {
+    listed: Option<Vec<Listed>>,
+    incarnation: Option<String>,
+    why_not: Option<String>,
+}
+
+/// The recorded jobs of an environment, or of all, with what their clusters say now.
+///
+/// One look at each cluster; one that cannot be reached leaves what was seen before, and says so.
+///
+/// # Errors
+/// `state.*`.
+pub async fn jobs(services: &Services, environment: Option<&str>) -> Result<Vec<Value>> {
+    let rows = services.store.jobs(environment)?;
+    let mut looks: BTreeMap<String, Look> = BTreeMap::new();
+    let mut answer = Vec::new();
+    for job in rows {
+        let newest = services.store.newest_attempt(job.id)?;
+        let cluster = newest.as_ref().map_or_else(|| job.cluster.clone(), |attempt| attempt.cluster.clone());
+        if !looks.contains_key(&cluster) {
+            looks.insert(cluster.clone(), look(services, &cluster).await);
+        }
+        answer.push(describe(services, &job, newest.as_ref(), &looks[&cluster])?);
+    }
+    Ok(answer)
+}
+
+/// One recorded job with what its cluster says now; `None` where it is not recorded.
+///
+/// # Errors
+/// `state.*`.
+pub async fn job(services: &Services, environment: &str, name: &str) -> Result<Option<Value>> {
+    let Some(row) = services.store.job(environment, name)? else { return Ok(None) };
+    let newest = services.store.newest_attempt(row.id)?;
+    let cluster = newest.as_ref().map_or(&row.cluster, |attempt| &attempt.cluster);
+    let look = look(services, cluster).await;
+    describe(services, &row, newest.as_ref(), &look).map(Some)
+}
+
+async fn look(services: &Services, cluster: &str) -> Look {
+    let connection = match services.clusters.connect(cluster, Start::No).await {
+        Ok(connection) => connection,
+        Err(error) => return Look { listed: None, incarnation: None, why_not: Some(error.to_string()) },
+    };
+    // The incarnation is asked for first: a list from an older JobManager must not be read as a newer one's.
+    let incarnation = connection.incarnation().await.ok();
+    match connection.jobs().await {
+        Ok(listed) => Look { listed: Some(listed), incarnation, why_not: None },
+        Err(error) => Look { listed: None, incarnation, why_not: Some(error.to_string()) },
+    }
+}
+
+fn describe(services: &Services, job: &JobRow, attempt: Option<&Attempt>, look: &Look) -> Result<Value> {
+    let mut facts = json!({
+        "environment": job.environment, "name": job.name, "cluster": job.cluster, "desired": job.desired,
+        "attempt": attempt.map(|attempt| attempt.number), "id": attempt.map(|attempt| attempt.flink_id.clone()),
+        "at": clock::rfc3339(clock::now()),
+    });
+    let mut say = |state: &str, running: u64, total: u64, note: &str| {
+        facts["state"] = state.into();
+        facts["tasks_running"] = running.into();
+        facts["tasks_total"] = total.into();
+        facts["note"] = note.into();
+    };
+    let Some(attempt) = attempt else {
+        say("NOT SUBMITTED", 0, 0, "");
+        return Ok(facts);
+    };
+    match attempt.submission {
+        Submission::Open => say("UNKNOWN", 0, 0, "a submission is unanswered: resume its run, or run its script again"),
+        Submission::Refused => say("REFUSED", 0, 0, "the last submission was refused"),
+        Submission::GivenUp => say("GIVEN UP", 0, 0, "the last submission was given up"),
+        Submission::Accepted => {
+            let listed = look.listed.as_ref().and_then(|jobs| jobs.iter().find(|listed| listed.id == attempt.flink_id));
+            let same = look.incarnation.as_deref() == Some(attempt.incarnation.as_str());
+            match conclude(
+                listed,
+                look.listed.is_some() && look.incarnation.is_some(),
+                same,
+                attempt.end_state.as_deref(),
+            ) {
+                Seen::Listed(listed) => {
+                    services.store.observe(
+                        job.id,
+                        attempt.number,
+                        &listed.state,
+                        listed.tasks_running,
+                        listed.tasks_total,
+                    )?;
+                    let partly = listed.state == "RUNNING" && !listed.really_running();
+                    say(
+                        &listed.state,
+                        listed.tasks_running,
+                        listed.tasks_total,
+                        if partly { "not all tasks run" } else { "" },
+                    );
+                    facts["start_time"] = clock::rfc3339(listed.start_time).into();
+                    if is_terminal(&listed.state) {
+                        facts["end_time"] = clock::rfc3339(listed.end_time).into();
+                    }
+                }
+                Seen::Ended(state) => say(&state, 0, 0, "ended; Flink has forgotten it"),
+                Seen::EndedUnseen => say("ENDED UNSEEN", 0, 0, "ended while nobody looked; Flink has forgotten how"),
+                Seen::Vanished => say("VANISHED", 0, 0, "the JobManager restarted and does not know it"),
+                Seen::Unreachable => {
+                    services.store.observe_unreachable(job.id, attempt.number)?;
+                    let why = look.why_not.clone().unwrap_or_else(|| "the cluster gave half an answer".to_owned());
+                    if let Some(end) = &attempt.end_state {
+                        say(end, 0, 0, "");
+                    } else if let Some(seen) = services.store.observation(job.id, attempt.number)? {
+                        let note = format!("as seen at {}; now: {why}", clock::short(seen.observed_at));
+                        say(&seen.state, seen.tasks_running, seen.tasks_total, &note);
+                    } else {
+                        say("NOT SEEN", 0, 0, &format!("never seen yet; now: {why}"));
+                    }
+                    facts["unreachable"] = true.into();
+                }
+            }
+        }
+    }
+    Ok(facts)
+}

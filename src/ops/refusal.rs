@@ -1,0 +1,74 @@
+//! Flink's refusals and failures in words: the root cause in one line, the statement, its template line.
+
+use super::cluster::Connection;
+use crate::base::code::Code;
+use crate::base::error::Place;
+use crate::base::{Error, code};
+use crate::model::diagnosis::{Diagnosis, Kind, diagnose};
+use crate::model::job_spec::{JobSpec, Program};
+use crate::model::statement::{Statement, find_by_table};
+
+/// The error for a request to run that Flink refused with this body.
+pub fn explain(spec: &JobSpec, status: u16, body: &str, connection: &Connection) -> Error {
+    let diagnosis = diagnose(body);
+    let name = &spec.identity.job;
+    let (code, message) = match (&diagnosis.kind, &spec.program) {
+        (Kind::EntryClass, _) => (&code::FLINK_ENTRY_CLASS, format!("`{name}`: {}", diagnosis.root_cause)),
+        (Kind::CheckpointStorage | Kind::SavepointMissing | Kind::StateIncompatible, _) => {
+            (&code::FLINK_START_FAILED, format!("`{name}` could not be started: {}", diagnosis.root_cause))
+        }
+        (_, Program::Sql { .. }) => (&code::FLINK_SQL_REFUSED, format!("`{name}`: {}", diagnosis.root_cause)),
+        (_, Program::Jar { .. }) => {
+            (&code::FLINK_MAIN_FAILED, format!("main() of `{name}` failed: {}", diagnosis.root_cause))
+        }
+    };
+    with_diagnosis(Error::new(code, message), spec, &diagnosis)
+        .with("status", status)
+        .with("cluster", connection.name.clone())
+        .detail(body.to_owned())
+}
+
+/// The error for a job that ended as FAILED, with Flink's exceptions where it still knows them.
+pub fn failed(spec: &JobSpec, attempt: u32, trace: Option<&str>) -> Error {
+    let name = &spec.identity.job;
+    let Some(trace) = trace else {
+        return Error::new(
+            &code::FLINK_JOB_FAILED,
+            format!("`{name}` (attempt {attempt}) is FAILED, and Flink does not say why"),
+        )
+        .hint(format!("`tidegate logs {name}` may tell more"));
+    };
+    let diagnosis = diagnose(trace);
+    let code: &'static Code = match diagnosis.kind {
+        Kind::NoSlots => &code::FLINK_NO_SLOTS,
+        _ => &code::FLINK_JOB_FAILED,
+    };
+    let message = format!("`{name}` (attempt {attempt}) is FAILED: {}", diagnosis.root_cause);
+    with_diagnosis(Error::new(code, message), spec, &diagnosis).detail(trace.to_owned())
+}
+
+fn with_diagnosis(mut error: Error, spec: &JobSpec, diagnosis: &Diagnosis) -> Error {
+    if let Program::Sql { statements, .. } = &spec.program {
+        let index = diagnosis
+            .statement
+            .or_else(|| diagnosis.table.as_deref().and_then(|table| find_by_table(statements, table)))
+            .filter(|index| *index < statements.len());
+        if let Some(index) = index {
+            let statement = &statements[index];
+            error = error.at(place(statement, diagnosis.position)).with("statement", index);
+        }
+    }
+    for cause in diagnosis.chain.iter().filter(|cause| **cause != diagnosis.root_cause) {
+        error = error.caused_by(cause);
+    }
+    match &diagnosis.hint {
+        Some(hint) => error.hint(hint.clone()),
+        None => error,
+    }
+}
+
+/// The template line of a position inside a statement, or else of its first line.
+fn place(statement: &Statement, position: Option<(usize, usize)>) -> Place {
+    let (line, column) = position.unwrap_or((1, 0));
+    statement.place(line, column)
+}

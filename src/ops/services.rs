@@ -1,0 +1,29 @@
+//! What the operations work with; built by the workspace layer and handed in.
+
+use crate::base::secret::Secrets;
+use crate::drivers::folder::Folder;
+use crate::model::identity::Identity;
+use crate::ops::cluster::Clusters;
+use crate::store::Store;
+
+/// What the operations work with.
+#[derive(Debug)]
+pub struct Services {
+    /// `name:` of the workspace.
+    pub workspace: String,
+    /// Its files.
+    pub folder: Folder,
+    /// Its state.
+    pub store: Store,
+    /// Its secrets.
+    pub secrets: Secrets,
+    /// Its clusters.
+    pub clusters: Clusters,
+}
+
+impl Services {
+    /// The identity of a job of this workspace.
+    pub fn identity(&self, environment: &str, job: &str) -> Identity {
+        Identity { workspace: self.workspace.clone(), environment: environment.to_owned(), job: job.to_owned() }
+    }
+}

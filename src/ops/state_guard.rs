@@ -1,0 +1,95 @@
+//! The guard: a job that had state never starts without it.
+
+use super::cluster::Connection;
+use super::services::Services;
+use crate::base::{Error, Result, code};
+use crate::model::attempt::{Attempt, Submission};
+use crate::model::job_spec::JobSpec;
+use crate::model::job_status::is_terminal;
+use crate::store::JobRow;
+
+/// The checkpoint that a new attempt has to start from; `None` where the job never had state.
+///
+/// The newest accepted attempt decides. `allow_state_loss` names the attempt whose state is abandoned, and so is valid
+/// once.
+///
+/// # Errors
+/// `job.state_unknown` where the last execution took checkpoints and the newest of them cannot be determined.
+pub async fn newest_state(
+    services: &Services,
+    connection: &Connection,
+    job: &JobRow,
+    allow_state_loss: Option<&str>,
+) -> Result<Option<String>> {
+    let attempts = services.store.attempts(job.id)?;
+    let mut inherited = None;
+    for attempt in attempts.iter().rev() {
+        match attempt.submission {
+            Submission::Accepted => {}
+            // Never ran: what it would have been restored from is still the newest.
+            Submission::Refused | Submission::GivenUp | Submission::Open => continue,
+        }
+        if allow_state_loss == Some(format!("attempt-{}", attempt.number).as_str()) {
+            return Ok(None);
+        }
+        let spec: JobSpec = serde_json::from_str(&attempt.spec).map_err(|error| {
+            Error::new(
+                &code::STATE_CORRUPT,
+                format!("the spec of attempt {} of `{}` cannot be read", attempt.number, job.name),
+            )
+            .caused_by(error)
+        })?;
+        let was_stateful = spec.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some();
+        if !was_stateful {
+            return Ok(None);
+        }
+        match newest_of(connection, attempt).await? {
+            Known::Checkpoint(path) => inherited = Some(path),
+            // It ended before its first checkpoint: all that it had is what it was started from.
+            Known::None => inherited = attempt.restored_from.clone(),
+            Known::Not => return Err(unknown(job, attempt)),
+        }
+        break;
+    }
+    Ok(inherited)
+}
+
+enum Known {
+    Checkpoint(String),
+    None,
+    Not,
+}
+
+async fn newest_of(connection: &Connection, attempt: &Attempt) -> Result<Known> {
+    let listed = if attempt.cluster == connection.name { connection.job(&attempt.flink_id).await? } else { None };
+    if listed.is_some_and(|job| is_terminal(&job.state)) {
+        return Ok(match connection.newest_checkpoint(&attempt.flink_id).await? {
+            Some(path) => Known::Checkpoint(path),
+            None => Known::None,
+        });
+    }
+    // Flink has forgotten the job. What was recorded at its end is final; anything recorded before may be old.
+    Ok(match (&attempt.end_state, &attempt.checkpoint) {
+        (Some(_), Some(path)) => Known::Checkpoint(path.clone()),
+        (Some(_), None) => Known::None,
+        (None, _) => Known::Not,
+    })
+}
+
+fn unknown(job: &JobRow, attempt: &Attempt) -> Error {
+    let error = Error::new(
+        &code::JOB_STATE_UNKNOWN,
+        format!(
+            "attempt {} of `{}` took checkpoints, and the cluster has forgotten which was the newest",
+            attempt.number, job.name
+        ),
+    );
+    let error = match &attempt.checkpoint {
+        Some(path) => error.caused_by(format!("the newest one seen, perhaps an old one: {path}")),
+        None => error,
+    };
+    error.with("attempt", attempt.number).hint(format!(
+        "to start from nothing and abandon that state, say `deploy(#{{ allow_state_loss: \"attempt-{}\" }})`",
+        attempt.number
+    ))
+}

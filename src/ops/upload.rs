@@ -1,0 +1,64 @@
+//! Uploads jars by content: the same bytes go to a cluster once, are found again by name, sent again when the cluster
+//! forgot them, and pruned when nothing of ours needs them.
+
+use super::inputs::artifact_path;
+use super::services::Services;
+use crate::base::Result;
+use crate::drivers::flink::Client;
+use crate::drivers::payload::{self, Payload};
+use crate::model::job_spec::Artifact;
+use crate::model::job_spec::{JobSpec, Program};
+
+/// How many of our uploads stay on a cluster. A running job does not need its upload any more: Flink keeps what it
+/// runs in its blob store, for restarts on new TaskManagers too.
+const KEPT: usize = 16;
+
+/// What every name of ours starts with.
+const PREFIX: &str = "tidegate-";
+
+/// The jar of a job: our runner or the user's, with the job's own jars inside as `lib/*.jar`.
+///
+/// # Errors
+/// `file.invalid` for what is not a jar.
+pub fn payload(services: &Services, spec: &JobSpec) -> Result<Payload> {
+    let path = |sha256: &str| artifact_path(&services.store, sha256);
+    let jars: Vec<_> = spec.jars.iter().map(|jar| path(&jar.sha256)).collect();
+    match &spec.program {
+        Program::Sql { .. } => payload::sql_payload(&jars),
+        Program::Jar { jar, .. } => payload::jar_payload(&path(&jar.sha256), &jars),
+    }
+}
+
+/// Makes sure that the cluster has the jar, and returns Flink's id of it. `again` uploads whatever the list says.
+///
+/// # Errors
+/// `flink.*`.
+pub async fn ensure(client: &Client, payload: &Payload, again: bool) -> Result<String> {
+    let jars = client.jars().await?;
+    if !again && let Some(jar) = jars.iter().find(|jar| jar.name == payload.name) {
+        return Ok(jar.id.clone());
+    }
+    let id = client.upload(&payload.name, payload.bytes.to_vec()).await?;
+    let mut ours: Vec<_> = jars.into_iter().filter(|jar| jar.name.starts_with(PREFIX)).collect();
+    ours.sort_by_key(|jar| std::cmp::Reverse(jar.uploaded));
+    for old in ours.iter().skip(KEPT - 1) {
+        // Another tidegate may have deleted it first; a jar too many does no harm.
+        if client.delete_jar(&old.id).await.is_err() {
+            break;
+        }
+    }
+    Ok(id)
+}
+
+/// The main class to start a jar with: the one `wanted`, else the one of its manifest; checked to be in the jar, or in
+/// one of the extra `jars`.
+///
+/// # Errors
+/// `flink.entry_class`, `file.invalid`.
+pub fn main_class(services: &Services, jar: &Artifact, jars: &[Artifact], wanted: Option<&str>) -> Result<String> {
+    let path = |artifact: &Artifact| artifact_path(&services.store, &artifact.sha256);
+    let jars: Vec<_> = jars.iter().map(path).collect();
+    // The store's own file names say nothing to the user.
+    let shown = |text: &str| text.replace(&path(jar).display().to_string(), &jar.path);
+    payload::entry_class(&path(jar), &jars, wanted).map_err(|error| error.map_texts(&shown))
+}

@@ -1,0 +1,289 @@
+//! One run of a script from begin to end: its inputs pinned, its effects journaled, its end recorded.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rhai::{AST, Module, Scope, Shared};
+
+use super::engine::{Interpreter, Setup};
+use super::limits::Limits;
+use super::resolver::{ROOT, Sources};
+use super::stdlib;
+use crate::api::NAMESPACES;
+use crate::api::declare::register;
+use crate::api::host::{Context, Environment, Host, Output};
+use crate::api::params::{self, Declaration};
+use crate::api::throw::Fatal;
+use crate::base::cancel::Cancel;
+use crate::base::{Error, Result, code, suggest};
+use crate::model::run::{Run, RunStatus};
+use crate::ops::effect::Journal;
+use crate::ops::inputs::Inputs;
+use crate::ops::services::Services;
+
+/// What every run needs.
+#[derive(Clone)]
+pub struct Setting {
+    /// What the operations work with.
+    pub services: Arc<Services>,
+    /// Raised by Ctrl-C.
+    pub cancel: Cancel,
+    /// Where asynchronous work runs.
+    pub runtime: tokio::runtime::Handle,
+    /// Where output goes.
+    pub output: Arc<dyn Output>,
+    /// What scripts may use.
+    pub limits: Limits,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Report {
+    /// The run's number.
+    pub run: i64,
+    /// How it stands now.
+    pub status: RunStatus,
+    /// The error it ended with.
+    pub error: Option<Error>,
+}
+
+/// The parameters that a script declares, without running it.
+///
+/// # Errors
+/// `script.*`.
+pub fn declared(setting: &Setting, script: &str, environment: &Environment) -> Result<BTreeMap<String, Declaration>> {
+    let inputs = Inputs::new(setting.services.store.clone(), setting.services.folder.clone(), None);
+    declared_in(setting, &file_name(script), environment, inputs)
+}
+
+fn declared_in(
+    setting: &Setting,
+    name: &str,
+    environment: &Environment,
+    inputs: Inputs,
+) -> Result<BTreeMap<String, Declaration>> {
+    let text = inputs.script(name)?.ok_or_else(|| not_found(&inputs, name))?;
+    let host = host(setting, environment.clone(), BTreeMap::new(), BTreeMap::new(), inputs, None, name);
+    let interpreter = interpreter(setting, host);
+    let ast = interpreter.compile(name, &text)?;
+    if !ast.iter_functions().any(|function| function.name == "options" && function.params.is_empty()) {
+        return Ok(BTreeMap::new());
+    }
+    let map = interpreter.call(&ast, &mut Scope::new(), "options", Vec::new())?;
+    let map = map.as_map_ref().map_err(|_| {
+        Error::new(&code::ARGUMENT_INVALID, format!("`fn options()` of `{ROOT}{name}` must give a map"))
+            .hint("fn options() { #{ name: params::string(\"default\", \"help\") } }")
+    })?;
+    map.iter()
+        .map(|(key, value)| {
+            let declaration = value.clone().try_cast::<Declaration>().ok_or_else(|| {
+                Error::new(
+                    &code::ARGUMENT_INVALID,
+                    format!("`{key}` of `fn options()` in `{ROOT}{name}` is not a declaration"),
+                )
+                .hint(format!("{key}: params::string(\"default\", \"help\")"))
+            })?;
+            Ok((key.to_string(), declaration))
+        })
+        .collect()
+}
+
+/// Runs a script anew. Nothing is recorded where the script, its environment or its parameters are wrong.
+///
+/// # Errors
+/// What is found before the run begins; afterwards it is in the report.
+pub fn start(
+    setting: &Setting,
+    script: &str,
+    environment: &Environment,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Report> {
+    let name = file_name(script);
+    let declared = declared(setting, &name, environment)?;
+    params::check(&declared, parameters)?;
+    let store = &setting.services.store;
+    let given = serde_json::json!(parameters).to_string();
+    let run = store.begin_run(&name, &environment.name, &given)?;
+    let lock = store.try_lock(&format!("run-{}", run.id))?;
+    let inputs = Inputs::new(store.clone(), setting.services.folder.clone(), Some(run.id));
+    inputs.value("environment", &serde_json::json!(environment).to_string())?;
+    let journal = Journal::open(store.clone(), run, setting.services.secrets.clone(), lock)?;
+    Ok(perform(setting, environment.clone(), parameters.clone(), declared, inputs, journal))
+}
+
+/// Goes on with a run that is open.
+///
+/// # Errors
+/// `run.not_found`, `run.not_open`, `run.locked`, and what is found before the script goes on.
+pub fn resume(setting: &Setting, id: i64, with_current_scripts: bool) -> Result<Report> {
+    let store = &setting.services.store;
+    let lock = lock(&setting.services, id)?;
+    let run = store.take_over_run(id)?;
+    let inputs = Inputs::new(store.clone(), setting.services.folder.clone(), Some(id));
+    let damaged = |what: &str, error: serde_json::Error| {
+        Error::new(&code::STATE_CORRUPT, format!("the {what} of run r{id} cannot be read")).caused_by(error)
+    };
+    let pinned = store.pinned(id, "value", "environment")?.ok_or_else(|| {
+        Error::new(&code::RUN_NOT_OPEN, format!("run r{id} died before it began: nothing was done"))
+            .hint(format!("tidegate abandon r{id}"))
+    })?;
+    let environment: Environment = serde_json::from_slice(&pinned).map_err(|error| damaged("environment", error))?;
+    let parameters: BTreeMap<String, String> =
+        serde_json::from_str(&run.parameters).map_err(|error| damaged("parameters", error))?;
+    let inputs = if with_current_scripts { inputs.current() } else { inputs };
+    let declared = declared_in(setting, &run.script, &environment, inputs.clone())?;
+    let journal = Journal::open(store.clone(), run, setting.services.secrets.clone(), lock)?;
+    Ok(perform(setting, environment, parameters, declared, inputs, journal))
+}
+
+/// Takes the lock of a run that somebody wants to resume or abandon.
+///
+/// # Errors
+/// `run.locked`.
+pub fn lock(services: &Services, id: i64) -> Result<crate::store::Lock> {
+    services.store.try_lock(&format!("run-{id}")).map_err(|error| {
+        let hint = error.hint_text().unwrap_or("wait until it has ended").to_owned();
+        Error::new(&code::RUN_LOCKED, format!("another process works on run r{id}")).caused_by(error).hint(hint)
+    })
+}
+
+fn perform(
+    setting: &Setting,
+    environment: Environment,
+    parameters: BTreeMap<String, String>,
+    declared: BTreeMap<String, Declaration>,
+    inputs: Inputs,
+    journal: Journal,
+) -> Report {
+    let store = setting.services.store.clone();
+    let run = journal.run().clone();
+    let host = host(setting, environment, parameters, declared, inputs, Some(journal), &run.script);
+    let result = evaluate(setting, &host, &run);
+    let mask = |text: &str| setting.services.secrets.mask(text);
+    let error = result.err().map(|error| error.map_texts(&mask));
+    let status = match &error {
+        None => RunStatus::Done,
+        Some(error) => status_of(error),
+    };
+    let text = error.as_ref().map(|error| error.to_json().to_string());
+    match store.end_run(&run, status, text.as_deref()) {
+        Ok(()) => Report { run: run.id, status, error },
+        // What went wrong first matters more than that it could not be recorded.
+        Err(failure) => Report { run: run.id, status: RunStatus::Running, error: error.or(Some(failure)) },
+    }
+}
+
+fn evaluate(setting: &Setting, host: &Arc<Host>, run: &Run) -> Result<()> {
+    let text = host.inputs.script(&run.script)?.ok_or_else(|| not_found(&host.inputs, &run.script))?;
+    let interpreter = interpreter(setting, host.clone());
+    let ast: AST = interpreter.compile(&run.script, &text)?;
+    // What the last expression gives is nobody's: a script may end as it likes.
+    drop(interpreter.execute(&ast, &mut Scope::new())?);
+    host.journal()?.check_finished()
+}
+
+/// An error ends a run for good, unless an outcome is open: then somebody goes on with it.
+fn status_of(error: &Error) -> RunStatus {
+    if error.is(&code::CANCELLED) {
+        RunStatus::Interrupted
+    } else if crate::ops::effect::leaves_open(error) || error.is(&code::INTERNAL) || error.is(&code::SCRIPT_PANIC) {
+        RunStatus::Waiting
+    } else {
+        RunStatus::Failed
+    }
+}
+
+fn host(
+    setting: &Setting,
+    environment: Environment,
+    parameters: BTreeMap<String, String>,
+    declared: BTreeMap<String, Declaration>,
+    inputs: Inputs,
+    journal: Option<Journal>,
+    script: &str,
+) -> Arc<Host> {
+    Arc::new(Host {
+        services: setting.services.clone(),
+        environment,
+        parameters,
+        inputs,
+        fatal: Fatal::default(),
+        cancel: setting.cancel.clone(),
+        runtime: setting.runtime.clone(),
+        output: setting.output.clone(),
+        declared,
+        is_listing: journal.is_none(),
+        journal,
+        script: format!("{ROOT}{script}"),
+    })
+}
+
+fn interpreter(setting: &Setting, host: Arc<Host>) -> Interpreter {
+    let (modules, global) = modules();
+    let printer = host.clone();
+    Interpreter::new(Setup {
+        modules,
+        global,
+        sources: Arc::new(Pinned(host.inputs.clone())),
+        cancel: setting.cancel.clone(),
+        fatal: host.fatal.clone(),
+        limits: setting.limits.clone(),
+        print: Box::new(move |text, _, _| {
+            // What is printed on replay was printed before.
+            if !printer.is_replaying() {
+                printer.output.print(&printer.services.secrets.mask(text));
+            }
+        }),
+        tag: Context::top(host).into_tag(),
+    })
+}
+
+type Modules = (Vec<(String, Shared<Module>)>, Shared<Module>);
+
+/// The script surface as Rhai modules, built once in a process.
+pub fn modules() -> Modules {
+    static MODULES: std::sync::OnceLock<Modules> = std::sync::OnceLock::new();
+    MODULES
+        .get_or_init(|| {
+            let mut global = Module::new();
+            let mut modules = Vec::new();
+            for namespace in NAMESPACES {
+                let mut module = Module::new();
+                register(namespace, &mut module, &mut global);
+                module.build_index();
+                modules.push((namespace.name.to_owned(), Shared::new(module)));
+            }
+            crate::api::global::register(&mut global);
+            global.build_index();
+            (modules, Shared::new(global))
+        })
+        .clone()
+}
+
+/// Scripts as the run pinned them.
+struct Pinned(Inputs);
+
+impl Sources for Pinned {
+    fn load(&self, name: &str) -> Result<Option<String>> {
+        self.0.script(name)
+    }
+
+    fn std(&self, name: &str) -> Option<&'static str> {
+        stdlib::text(name)
+    }
+}
+
+/// The path of a script below `scripts/`, from what a user typed.
+fn file_name(script: &str) -> String {
+    let name = script.strip_prefix("./").unwrap_or(script);
+    let name = name.strip_prefix(ROOT).unwrap_or(name);
+    if name.ends_with(".rhai") { name.to_owned() } else { format!("{name}.rhai") }
+}
+
+fn not_found(inputs: &Inputs, name: &str) -> Error {
+    let error = Error::new(&code::SCRIPT_NOT_FOUND, format!("there is no script `{ROOT}{name}` in the workspace"));
+    match inputs.folder().list("scripts/**/*.rhai") {
+        Ok(files) => error.hint(suggest::hint(name, files.iter().filter_map(|file| file.strip_prefix(ROOT)))),
+        Err(_) => error,
+    }
+}

@@ -1,0 +1,87 @@
+//! `tidegate init`: writes a working workspace, the shipped examples, into a folder.
+
+use std::path::Path;
+
+use crate::base::{Error, Result, code};
+
+/// The files by their path in the workspace.
+pub const FILES: &[(&str, &str)] = &[
+    ("tidegate.yaml", include_str!("../../tidegate.yaml")),
+    (".gitignore", ".tidegate/\n/results/\n"),
+    ("data/README.md", include_str!("../../data/README.md")),
+    ("data/seattle-weather.csv", include_str!("../../data/seattle-weather.csv")),
+    ("scripts/quickstart.rhai", include_str!("../../scripts/quickstart.rhai")),
+    ("scripts/streaming.rhai", include_str!("../../scripts/streaming.rhai")),
+    ("templates/quickstart.sql", include_str!("../../templates/quickstart.sql")),
+    ("templates/streaming.sql", include_str!("../../templates/streaming.sql")),
+];
+
+/// Writes the workspace. Where one of its files is there already, nothing is written at all.
+///
+/// # Errors
+/// `workspace.exists`, `file.invalid`.
+pub fn init(folder: &Path) -> Result<Vec<&'static str>> {
+    // A user's .gitignore stays what it is.
+    let files = FILES.iter().filter(|(name, _)| *name != ".gitignore" || !folder.join(name).exists());
+    if let Some((name, _)) = files.clone().find(|(name, _)| folder.join(name).exists()) {
+        return Err(Error::new(
+            &code::WORKSPACE_EXISTS,
+            format!("{} is there already; nothing was written", folder.join(name).display()),
+        )
+        .hint("name another folder: `tidegate init FOLDER`"));
+    }
+    let mut written = Vec::new();
+    for (name, text) in files {
+        let path = folder.join(name);
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+        made.map_err(|error| {
+            Error::new(&code::FILE_INVALID, format!("{} cannot be written", path.display())).caused_by(error)
+        })?;
+        written.push(*name);
+    }
+    // The name is part of every job's identity: two workspaces of one name on one cluster would be one.
+    name_after_folder(folder)?;
+    Ok(written)
+}
+
+fn name_after_folder(folder: &Path) -> Result<()> {
+    let path = folder.join(super::locate::FILE);
+    let failed = |error: std::io::Error| {
+        Error::new(&code::FILE_INVALID, format!("{} cannot be written", path.display())).caused_by(error)
+    };
+    let absolute = folder.canonicalize().map_err(failed)?;
+    let name: String = absolute
+        .file_name()
+        .map(|name| name.to_string_lossy().to_lowercase())
+        .unwrap_or_default()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' })
+        .collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(&path).map_err(failed)?;
+    let text = text.replacen("name: examples", &format!("name: {name}"), 1);
+    let text = text.replacen(
+        "# The workspace of the shipped examples. `tidegate init` writes the same into an empty folder.\n",
+        "",
+        1,
+    );
+    std::fs::write(&path, text).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workspace_is_written_once() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("My Jobs");
+        init(&folder).unwrap();
+        let file = super::super::file::read(&folder).unwrap();
+        assert_eq!(file.name, "my-jobs");
+        assert!(init(&folder).unwrap_err().is(&code::WORKSPACE_EXISTS));
+    }
+}

@@ -1,0 +1,9 @@
+//! The composition root: finds `tidegate.yaml`, reads it, and builds what the operations work with. The only place that
+//! builds drivers and the store.
+
+pub mod file;
+pub mod init;
+pub mod locate;
+pub mod open;
+
+pub use open::Workspace;

@@ -1,0 +1,150 @@
+//! A job, and what REST tells of it.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+pub(super) struct Job {
+    pub(super) name: String,
+    pub(super) begun: Instant,
+    pub(super) begun_millis: u64,
+    pub(super) bounded: bool,
+    pub(super) parallelism: u32,
+    /// Its terminal state and when it was reached.
+    pub(super) end: Option<(&'static str, Instant)>,
+    /// When it will be, or was, CANCELED.
+    pub(super) cancelled_at: Option<Instant>,
+    /// A state that a test set: RESTARTING, FAILING.
+    pub(super) forced: Option<String>,
+    pub(super) trace: Option<String>,
+    pub(super) restarts: u32,
+    pub(super) restored_from: Option<String>,
+    /// Number and path.
+    pub(super) checkpoints: Vec<(u64, String)>,
+    pub(super) execution: Option<usize>,
+    /// Once a job has shown itself it keeps to its times, whatever is set later.
+    pub(super) startup: Duration,
+    pub(super) finish_after: Duration,
+}
+
+impl Job {
+    pub(super) fn state(&self) -> (String, bool) {
+        if let Some((state, _)) = self.end {
+            return (state.to_owned(), false);
+        }
+        if self.cancelled_at.is_some() {
+            return ("CANCELLING".to_owned(), false);
+        }
+        if let Some(state) = &self.forced {
+            return (state.clone(), false);
+        }
+        let elapsed = self.begun.elapsed();
+        // Flink says RUNNING while the tasks still wait for their slots.
+        match elapsed {
+            _ if elapsed >= self.startup => ("RUNNING".to_owned(), true),
+            _ if elapsed * 3 >= self.startup * 2 => ("RUNNING".to_owned(), false),
+            _ if elapsed * 3 >= self.startup => ("CREATED".to_owned(), false),
+            _ => ("INITIALIZING".to_owned(), false),
+        }
+    }
+
+    pub(super) fn times(&self) -> (u64, i64, u64) {
+        let duration = |until: Instant| u64::try_from((until - self.begun).as_millis()).unwrap();
+        match self.end {
+            Some((_, at)) => {
+                (self.begun_millis, i64::try_from(self.begun_millis + duration(at)).unwrap(), duration(at))
+            }
+            None => (self.begun_millis, -1, duration(Instant::now())),
+        }
+    }
+
+    /// The state of a job's tasks; none while it has none.
+    fn task_state(&self) -> Option<&'static str> {
+        match self.state() {
+            (state, _) if matches!(state.as_str(), "INITIALIZING" | "CREATED") => None,
+            (state, running) if state == "RUNNING" => Some(if running { "RUNNING" } else { "DEPLOYING" }),
+            (state, _) if state == "FINISHED" => Some("FINISHED"),
+            (state, _) if state == "FAILED" => Some("FAILED"),
+            (state, _) if state == "CANCELLING" => Some("CANCELING"),
+            (state, _) if state == "CANCELED" => Some("CANCELED"),
+            _ => Some("CREATED"),
+        }
+    }
+
+    pub(super) fn overview(&self, id: &str, is_new: bool) -> Value {
+        let (start, end, duration) = self.times();
+        let mut tasks = json!({"running": 0, "canceling": 0, "canceled": 0, "total": 0, "created": 0, "scheduled": 0,
+            "deploying": 0, "reconciling": 0, "finished": 0, "initializing": 0, "failed": 0});
+        if let Some(name) = self.task_state() {
+            tasks[name.to_lowercase()] = json!(self.parallelism);
+            tasks["total"] = json!(self.parallelism);
+        }
+        let mut overview = json!({"jid": id, "name": self.name, "start-time": start, "end-time": end, "duration": duration,
+            "state": self.state().0, "last-modification": start, "tasks": tasks});
+        if is_new {
+            overview["jobType"] = json!("STREAMING");
+            overview["schedulerType"] = json!("Default");
+        }
+        overview
+    }
+
+    pub(super) fn detail(&self, id: &str) -> Value {
+        let (start, end, duration) = self.times();
+        let vertices: Vec<Value> = self
+            .task_state()
+            .map(|state| {
+                let mut tasks = json!({"CREATED": 0, "SCHEDULED": 0, "DEPLOYING": 0, "INITIALIZING": 0, "RUNNING": 0,
+                    "FINISHED": 0, "CANCELING": 0, "CANCELED": 0, "FAILED": 0, "RECONCILING": 0});
+                tasks[state] = json!(self.parallelism);
+                json!({"id": "bc764cd8ddf7a0cff126f51c16239658", "name": "Source: src -> Sink: out",
+                    "parallelism": self.parallelism, "maxParallelism": 128, "status": state, "start-time": start,
+                    "end-time": end, "duration": duration, "tasks": tasks})
+            })
+            .into_iter()
+            .collect();
+        json!({"jid": id, "name": self.name, "isStoppable": false, "state": self.state().0, "job-type": "STREAMING",
+            "start-time": start, "end-time": end, "duration": duration, "maxParallelism": -1, "now": millis(),
+            "timestamps": {}, "vertices": vertices, "status-counts": {}, "plan": {"jid": id, "name": self.name, "nodes": []}})
+    }
+
+    pub(super) fn exceptions(&self, is_new: bool) -> Value {
+        let entries: Vec<Value> = self
+            .trace
+            .iter()
+            .map(|trace| {
+                let class = trace.split([':', '\n']).next();
+                json!({"exceptionName": class, "stacktrace": trace, "timestamp": millis(), "failureLabels": {},
+                    "taskName": null, "endpoint": null, "taskManagerId": null, "concurrentExceptions": []})
+            })
+            .collect();
+        let history = json!({"entries": entries, "truncated": false});
+        if is_new {
+            return json!({ "exceptionHistory": history });
+        }
+        json!({"root-exception": self.trace, "timestamp": self.trace.as_ref().map(|_| millis()), "all-exceptions": [],
+            "truncated": false, "exceptionHistory": history})
+    }
+
+    pub(super) fn checkpoints(&self) -> Value {
+        let checkpoint = |(number, path): &(u64, String)| {
+            json!({"className": "completed", "id": number, "status": "COMPLETED", "is_savepoint": false,
+                "trigger_timestamp": self.begun_millis + number, "latest_ack_timestamp": self.begun_millis + number,
+                "state_size": 1, "checkpoint_type": "CHECKPOINT", "tasks": {}, "external_path": path, "discarded": false})
+        };
+        let history: Vec<Value> = self.checkpoints.iter().rev().take(10).map(checkpoint).collect();
+        let restored = self.restored_from.as_ref().map(
+            |path| json!({"id": 1, "restore_timestamp": self.begun_millis, "is_savepoint": true, "external_path": path}),
+        );
+        let count = self.checkpoints.len();
+        json!({"counts": {"restored": u32::from(restored.is_some()), "total": count, "in_progress": 0, "completed": count, "failed": 0},
+            "summary": {"end_to_end_duration": {"p50": "NaN"}},
+            "latest": {"completed": history.first(), "savepoint": null, "failed": null, "restored": restored},
+            "history": history})
+    }
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn millis() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(elapsed.as_millis()).unwrap()
+}
