@@ -1,4 +1,5 @@
 //! A real Flink 1.20 on this machine: installed into the user's cache once, started, broken, repaired and stopped.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test says what went wrong by panicking")]
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -45,6 +46,17 @@ fn real() -> Surroundings {
     Surroundings { flink_home: None, ..Surroundings::of_process().unwrap() }
 }
 
+fn cluster(slots: u32) -> Cluster {
+    Cluster {
+        name: "laptop".to_owned(),
+        directory: PathBuf::new(),
+        version: "1.20".to_owned(),
+        slots,
+        task_managers: 1,
+        options: BTreeMap::new(),
+    }
+}
+
 /// A cluster in a folder of its own; both end with the test, whatever becomes of it.
 struct Own {
     cluster: Cluster,
@@ -54,15 +66,8 @@ struct Own {
 impl Own {
     fn new(slots: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let cluster = Cluster {
-            name: "laptop".to_owned(),
-            directory: folder.path().join(".tidegate/clusters/laptop"),
-            version: "1.20".to_owned(),
-            slots,
-            task_managers: 1,
-            options: BTreeMap::new(),
-        };
-        Self { cluster, _folder: folder }
+        let directory = folder.path().join(".tidegate/clusters/laptop");
+        Self { cluster: Cluster { directory, ..cluster(slots) }, _folder: folder }
     }
 
     async fn up(&self) -> Up {
@@ -208,6 +213,28 @@ async fn a_start_that_fails_says_why_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_somebody_else_took_first_is_given_up() {
+    for setting in ["rest.port", "jobmanager.rpc.port"] {
+        let own = Own::new(1);
+        let said = Said::default();
+        let taken = Mutex::new(None);
+        let hear = |progress: &Progress| {
+            let mut taken = taken.lock().unwrap();
+            if matches!(progress, Progress::Word(word) if word.starts_with("starting Flink")) && taken.is_none() {
+                let text = std::fs::read_to_string(own.cluster.directory.join("conf/config.yaml")).unwrap();
+                let line = text.lines().find_map(|line| line.strip_prefix(&format!("{setting}: "))).unwrap();
+                let port: u16 = line.trim_matches('"').parse().unwrap();
+                *taken = Some(std::net::TcpListener::bind(("127.0.0.1", port)).unwrap());
+            }
+            said.hear()(progress);
+        };
+        let up = own.cluster.up(&real(), &Cancel::default(), &hear).await.unwrap();
+        assert!(said.words().contains("trying other ports"), "{setting}: {}", said.words());
+        assert_eq!(up.slots, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_start_leaves_nothing() {
     let own = Own::new(1);
     let cancel = Cancel::default();
@@ -240,6 +267,42 @@ async fn a_stopped_job_manager_is_said_to_be_stopped() {
     assert!(lives(up.job_manager_pid), "its jobs are not lost for that");
     kill(up.job_manager_pid, Signal::CONT);
     assert!(own.up().await.reused);
+}
+
+/// Not a test: the process that `a_start_that_was_killed_is_taken_over` kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by another test"]
+async fn starts_the_cluster_that_it_is_told() {
+    let Some(directory) = std::env::var_os("TIDEGATE_TEST_CLUSTER") else { return };
+    let cluster = Cluster { directory: directory.into(), ..cluster(2) };
+    cluster.up(&real(), &Cancel::default(), &silent).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_was_killed_is_taken_over() {
+    let own = Own::new(2);
+    let mut starter = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "starts_the_cluster_that_it_is_told"])
+        .env("TIDEGATE_TEST_CLUSTER", &own.cluster.directory)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        let status = own.cluster.status().await.unwrap();
+        if !status.members.is_empty() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "never started: {status:?}");
+    };
+    starter.kill().unwrap();
+    starter.wait().unwrap();
+    assert_eq!(status.state, State::Starting, "{status:?}");
+    let up = own.up().await;
+    assert_eq!(up.slots, 2);
+    let members: Vec<u32> = own.cluster.status().await.unwrap().members.iter().map(|member| member.pid).collect();
+    assert_eq!(members, [up.job_manager_pid, up.task_manager_pids[0]]);
+    assert!(members.contains(&status.members[0].pid), "what was started is used: {status:?}");
 }
 
 /// A folder with a `python3` whose pip sees nothing but a small Flink.
