@@ -6,7 +6,7 @@
 use rhai::{Dynamic, Engine, EvalContext, ImmutableString, Map};
 use serde_json::Value;
 
-use super::diagnostics;
+use super::unknown;
 use super::words;
 use crate::api::throw::{ScriptError, Thrown};
 use crate::base::code;
@@ -58,7 +58,7 @@ fn completed(map: &Map) -> Map {
     let text = |name: &str| map.get(name).map(Dynamic::to_string).unwrap_or_default();
     let (code, message) = match text("error").as_str() {
         "ErrorFunctionNotFound" => {
-            (&code::FUNCTION_UNKNOWN, diagnostics::unknown_call(&words::Call::parse(&text("function")), None))
+            (&code::FUNCTION_UNKNOWN, unknown::unknown_call(&words::Call::parse(&text("function")), None))
         }
         _ => (&code::SCRIPT_FAILED, words::plain(&text("message"))),
     };

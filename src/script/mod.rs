@@ -12,6 +12,8 @@ mod panics;
 mod resolver;
 pub mod runner;
 pub mod stdlib;
+mod syntax;
+mod unknown;
 mod words;
 
 pub use diagnostics::excerpt;

@@ -206,9 +206,9 @@ impl Book {
     }
 
     fn add(&self, engine: &Engine, name: &str, text: String, scope: &Scope<'_>) -> Result<Arc<Unit>> {
-        let mut ast = engine.compile_with_scope(scope, &text).map_err(|error| {
-            super::diagnostics::syntax_error(engine, name, &text, error.err_type(), error.position())
-        })?;
+        let mut ast = engine
+            .compile_with_scope(scope, &text)
+            .map_err(|error| super::syntax::syntax_error(engine, name, &text, error.err_type(), error.position()))?;
         ast.set_source(name);
         let found = imports(&ast);
         let mut unit = Unit { name: name.to_owned(), text, ast, imports: Vec::new() };

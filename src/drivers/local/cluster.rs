@@ -5,26 +5,26 @@
 //! which a restart keeps.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::configuration::{self, Wanted};
 use super::health::{self, Expected, Failure, Logs};
 use super::install::{self, FlinkHome};
 use super::java::{self, Java};
-use super::jvm::{self, Jvm, Launch};
+use super::jvm::{self, Jvm};
 use super::lock::{self, Lock};
 use super::record::{self, Record, Started};
+use super::starter::{Starter, free_ports};
+pub use super::status::{Member, State, Status};
 use super::{Report, Surroundings, word};
 use crate::base::cancel::Cancel;
-use crate::base::{Error, Result, clock, code};
+use crate::base::{Error, Result, code};
 
 /// How often a start is tried with other ports where somebody else takes them first.
 const TRIES: u32 = 3;
 /// How long another tidegate that starts or stops the same cluster is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(180);
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 
 /// A local cluster as it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,57 +67,6 @@ pub struct Down {
     pub stopped: Vec<u32>,
     /// Those of them that took no SIGTERM.
     pub killed: Vec<u32>,
-}
-
-/// In what state a cluster is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// No process of it lives.
-    Down,
-    /// Somebody is starting or stopping it.
-    Starting,
-    /// It is whole.
-    Up,
-    /// Something of it is missing or silent; `problems` says what.
-    Degraded,
-}
-
-/// A process of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// `jobmanager`, `taskmanager-1`.
-    pub name: String,
-    /// Its number; that of the one that ended where it is not alive.
-    pub pid: u32,
-    /// Whether it lives.
-    pub alive: bool,
-    /// Its memory in RAM, in bytes.
-    pub memory_bytes: Option<u64>,
-    /// Its log.
-    pub log: PathBuf,
-}
-
-/// How a cluster is, as of now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// In one word.
-    pub state: State,
-    /// Its REST endpoint, where its JobManager lives.
-    pub url: Option<String>,
-    /// The port on which the TaskManagers reach the JobManager.
-    pub rpc_port: Option<u16>,
-    /// The whole Flink version that was started last.
-    pub version: Option<String>,
-    /// Task slots in all, where the JobManager answers.
-    pub slots_total: Option<u32>,
-    /// Task slots that are free.
-    pub slots_free: Option<u32>,
-    /// Jobs that run.
-    pub jobs_running: Option<u32>,
-    /// Its processes, those that ended unasked included.
-    pub members: Vec<Member>,
-    /// What is wrong, a line each.
-    pub problems: Vec<String>,
 }
 
 impl Cluster {
@@ -173,63 +122,6 @@ impl Cluster {
             record.save(&directory)?;
         }
         Ok(Down { stopped: alive.iter().map(|each| each.pid).collect(), killed })
-    }
-
-    /// How the cluster is. Takes no lock and changes nothing.
-    ///
-    /// # Errors
-    /// `internal` where no HTTP client can be made.
-    pub async fn status(&self) -> Result<Status> {
-        let directory = settle(&self.directory);
-        let record = Record::load(&directory).filter(|record| record.directory == directory);
-        let alive = jvm::find(&jvm::mark(&directory));
-        let busy = lock::is_held(&directory.join(LOCK));
-        let mut members: Vec<Member> =
-            alive.iter().map(|each| member(&directory, &each.name, each.pid, true)).collect();
-        let mut problems = Vec::new();
-        for process in record.iter().filter(|record| record.running).flat_map(|record| &record.processes) {
-            if !alive.iter().any(|each| each.pid == process.pid && each.start_time == process.start_time) {
-                problems.push(format!("{} (pid {}) has ended unasked", process.name, process.pid));
-                if !members.iter().any(|member| member.name == process.name) {
-                    members.push(member(&directory, &process.name, process.pid, false));
-                }
-            }
-        }
-        for each in alive.iter().filter(|each| crate::base::process::is_stopped(each.pid)) {
-            problems.push(format!("{} (pid {}) is stopped (SIGSTOP or a debugger)", each.name, each.pid));
-        }
-        let url = record.as_ref().filter(|_| alive.iter().any(Jvm::is_job_manager)).map(url_of);
-        let answer = match &url {
-            Some(url) => health::ask(&health::client()?, url).await,
-            None => None,
-        };
-        if let (Some(url), None) = (&url, &answer) {
-            problems.push(format!("the JobManager does not answer at {url}"));
-        }
-        if let Some(answer) = &answer {
-            for each in alive.iter().filter(|each| !each.is_job_manager()) {
-                if !each.resource.as_ref().is_some_and(|name| answer.task_managers.contains_key(name)) {
-                    problems.push(format!("{} (pid {}) is not registered with the JobManager", each.name, each.pid));
-                }
-            }
-        }
-        let state = match (&answer, alive.is_empty()) {
-            _ if busy => State::Starting,
-            (_, true) => State::Down,
-            (Some(_), _) if problems.is_empty() => State::Up,
-            _ => State::Degraded,
-        };
-        Ok(Status {
-            state,
-            url,
-            rpc_port: record.as_ref().map(|record| record.rpc_port),
-            version: record.map(|record| record.version),
-            slots_total: answer.as_ref().map(|answer| answer.slots_total),
-            slots_free: answer.as_ref().map(|answer| answer.slots_free),
-            jobs_running: answer.as_ref().map(|answer| answer.jobs_running),
-            members,
-            problems,
-        })
     }
 
     /// The REST endpoint, where the JobManager lives. Whether it answers is another question.
@@ -478,78 +370,6 @@ async fn give_up(error: Error, started: &[Jvm]) -> Error {
     }
 }
 
-/// Starts the processes of one cluster.
-struct Starter {
-    java: PathBuf,
-    directory: PathBuf,
-    flink_home: PathBuf,
-    classpath: String,
-    settings: configuration::Settings,
-}
-
-impl Starter {
-    /// With what the record says.
-    fn new(record: &Record) -> Result<Self> {
-        let settings = configuration::settings(&Wanted {
-            directory: &record.directory,
-            slots: record.slots,
-            options: &record.options,
-            rest_port: record.rest_port,
-            rpc_port: record.rpc_port,
-        })?;
-        Ok(Self {
-            java: record.java.clone(),
-            directory: record.directory.clone(),
-            flink_home: record.flink_home.clone(),
-            classpath: install::classpath(&record.flink_home)?,
-            settings,
-        })
-    }
-
-    /// Writes the configuration, and empties what no restart keeps.
-    fn write(&self, record: &Record) -> Result<()> {
-        let conf = self.directory.join("conf");
-        let temporary = self.directory.join("tmp");
-        let write = || -> std::io::Result<()> {
-            for folder in [&conf, &temporary] {
-                if folder.exists() {
-                    std::fs::remove_dir_all(folder)?;
-                }
-                std::fs::create_dir(folder)?;
-            }
-            for folder in ["upload", "checkpoints", "savepoints"] {
-                std::fs::create_dir_all(self.directory.join(folder))?;
-            }
-            let text = configuration::text(&record.version, &self.settings.entries);
-            std::fs::write(conf.join(configuration::file_name(&record.version)), text)?;
-            std::fs::write(conf.join("log4j.properties"), configuration::LOG4J)
-        };
-        write().map_err(|error| record::failed(&self.directory, error))
-    }
-
-    fn job_manager(&self) -> Result<Jvm> {
-        self.launch(jvm::JOB_MANAGER.to_owned(), None, &self.settings.job_manager_flags)
-    }
-
-    fn task_manager(&self, name: &str) -> Result<Jvm> {
-        // A name that the JobManager has never heard: its predecessor's stays registered for a while.
-        let resource = format!("{name}-{}", clock::now());
-        self.launch(name.to_owned(), Some(resource), &self.settings.task_manager_flags)
-    }
-
-    fn launch(&self, name: String, resource: Option<String>, memory: &[String]) -> Result<Jvm> {
-        jvm::start(&Launch {
-            java: &self.java,
-            name,
-            resource,
-            directory: &self.directory,
-            flink_home: &self.flink_home,
-            classpath: &self.classpath,
-            flags: java::OPENED.iter().map(|flag| (*flag).to_owned()).chain(memory.iter().cloned()).collect(),
-        })
-    }
-}
-
 fn task_manager_name(number: u32) -> String {
     format!("taskmanager-{number}")
 }
@@ -558,17 +378,12 @@ fn started(jvm: &Jvm) -> Started {
     Started { name: jvm.name.clone(), pid: jvm.pid, start_time: jvm.start_time }
 }
 
-fn member(directory: &Path, name: &str, pid: u32, alive: bool) -> Member {
-    let memory_bytes = if alive { jvm::resident(pid) } else { None };
-    Member { name: name.to_owned(), pid, alive, memory_bytes, log: jvm::log_file(directory, name) }
-}
-
-fn url_of(record: &Record) -> String {
+pub(super) fn url_of(record: &Record) -> String {
     format!("http://127.0.0.1:{}", record.rest_port)
 }
 
 /// The path without symbolic links, as far as it exists: the processes are found by it.
-fn settle(directory: &Path) -> PathBuf {
+pub(super) fn settle(directory: &Path) -> PathBuf {
     let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
     for ancestor in absolute.ancestors() {
         if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), absolute.strip_prefix(ancestor)) {
@@ -576,20 +391,4 @@ fn settle(directory: &Path) -> PathBuf {
         }
     }
     absolute
-}
-
-/// Two free ports on 127.0.0.1, the wished ones where they are free (0: no wish).
-fn free_ports(wished: [u16; 2]) -> Result<[u16; 2]> {
-    let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    let failed =
-        |error: std::io::Error| Error::new(&code::CLUSTER_START, "there is no free port on 127.0.0.1").caused_by(error);
-    let mut listeners = Vec::new();
-    for port in wished {
-        listeners.push(bind(port).or_else(|_| bind(0)).map_err(failed)?);
-    }
-    let mut ports = [0; 2];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        *port = listener.local_addr().map_err(failed)?.port();
-    }
-    Ok(ports)
 }

@@ -6,6 +6,8 @@ mod jvm;
 mod lock;
 mod package;
 mod record;
+mod starter;
+mod status;
 
 pub mod cluster;
 pub mod install;
