@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::lints;
 use super::resolver::{Book, place};
-use super::syntax::{quoted, syntax, word_at};
-use super::unknown::{function_unknown, namespace_unknown, property_unknown, variable_unknown};
+use super::syntax::{syntax, word_at};
+use super::unknown::{function_unknown, namespace_unknown, property_unknown, quoted, variable_unknown};
 use super::words::{self, Call};
 use crate::api::throw::{Fatal, ScriptError, Stop};
 use crate::base::error::Place;

@@ -135,13 +135,32 @@ impl Interpreter {
         self.run(ast, scope, |scope| self.engine.eval_ast_with_scope(scope, ast))
     }
 
-    /// Calls one function of a script without running its top: what the script imports is not there.
+    /// Evaluates the top of a script, so that its imports are there, and then calls one of its functions.
     ///
     /// # Errors
     /// Like [`Interpreter::execute`].
     pub fn call(&self, ast: &AST, scope: &mut Scope<'_>, function: &str, arguments: Vec<Dynamic>) -> Result<Dynamic> {
+        self.call_function(ast, scope, function, arguments, true)
+    }
+
+    /// Calls one function of a script without running its top: what the script imports is not there.
+    ///
+    /// # Errors
+    /// Like [`Interpreter::execute`].
+    pub fn call_alone(&self, ast: &AST, function: &str, arguments: Vec<Dynamic>) -> Result<Dynamic> {
+        self.call_function(ast, &mut Scope::new(), function, arguments, false)
+    }
+
+    fn call_function(
+        &self,
+        ast: &AST,
+        scope: &mut Scope<'_>,
+        function: &str,
+        arguments: Vec<Dynamic>,
+        with_top: bool,
+    ) -> Result<Dynamic> {
         self.run(ast, scope, |scope| {
-            let options = CallFnOptions::new().eval_ast(false);
+            let options = CallFnOptions::new().eval_ast(with_top);
             self.engine.call_fn_with_options(options, scope, ast, function, arguments)
         })
     }

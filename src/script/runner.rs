@@ -69,7 +69,7 @@ fn declared_in(
     if !ast.iter_functions().any(|function| function.name == "options" && function.params.is_empty()) {
         return Ok(BTreeMap::new());
     }
-    let map = interpreter.call(&ast, &mut Scope::new(), "options", Vec::new())?;
+    let map = interpreter.call_alone(&ast, "options", Vec::new())?;
     let map = map.as_map_ref().map_err(|_| {
         Error::new(&code::ARGUMENT_INVALID, format!("`fn options()` of `{ROOT}{name}` must give a map"))
             .hint("fn options() { #{ name: params::string(\"default\", \"help\") } }")

@@ -1,4 +1,4 @@
-//! Scripts that do not parse.
+//! Texts that do not parse: Rhai's words in ours, and a hint for what newcomers write.
 
 use rhai::{Engine, LexError, ParseErrorType, Position};
 
@@ -110,15 +110,11 @@ fn explains(error: &ParseErrorType) -> bool {
     )
 }
 
+/// The word that begins at the place.
 pub(super) fn word_at(text: &str, position: Position) -> Option<&str> {
     let line = text.lines().nth(position.line()?.checked_sub(1)?)?;
     let start = line.char_indices().nth(position.position()?.checked_sub(1)?)?.0;
     let rest = &line[start..];
     let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
     Some(&rest[..end]).filter(|word| !word.is_empty())
-}
-
-/// What stands in single quotes.
-pub(super) fn quoted(text: &str) -> Vec<&str> {
-    text.split('\'').skip(1).step_by(2).collect()
 }

@@ -10,6 +10,9 @@ use crate::base::{Error, code, suggest};
 /// A call that found no function, as a message. `exists` where the name is right and the arguments are not.
 pub(super) fn unknown_call(call: &Call, exists: Option<&Signature>) -> String {
     let name = &call.name;
+    if lints::is_anonymous(name) {
+        return "the closure cannot be reached from here".to_owned();
+    }
     let types: Vec<String> = call.arguments.iter().map(|kind| words::one(kind)).collect();
     if call.is_operator() {
         return match types.as_slice() {
@@ -49,6 +52,11 @@ pub(super) fn function_unknown(engine: &Engine, book: &Book, call: &Call) -> Err
     let mut error = Error::new(&code::FUNCTION_UNKNOWN, unknown_call(call, same.first().copied()));
     if call.is_operator() {
         return error;
+    }
+    if lints::is_anonymous(&call.name) {
+        return error.hint(
+            "it was made by a file that a function imports: import that file at the top, and pass what it needs",
+        );
     }
     if !same.is_empty() {
         let shown: Vec<String> = same.iter().map(|signature| signature.show()).collect();
@@ -137,4 +145,9 @@ pub(super) fn namespace_unknown(engine: &Engine, name: &str) -> Error {
 pub(super) fn variable_unknown(name: &str) -> Error {
     Error::new(&code::SCRIPT_SYNTAX, format!("no variable `{name}`"))
         .hint("functions see their parameters only: pass it, or make it a `const` and read `global::NAME`")
+}
+
+/// What stands in single quotes.
+pub(super) fn quoted(text: &str) -> Vec<&str> {
+    text.split('\'').skip(1).step_by(2).collect()
 }
