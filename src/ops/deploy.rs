@@ -9,7 +9,7 @@ use super::services::Services;
 use super::state_guard;
 use super::submit::{self, Sent};
 use super::upload;
-use crate::base::{Error, Result, clock, code};
+use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, is_terminal};
@@ -39,7 +39,7 @@ pub async fn deploy(
     settle(services, &connection, spec).await?;
     let job = services.store.job(&spec.identity.environment, &spec.identity.job)?;
     let newest = newest(services, job.as_ref())?;
-    let listed = connection.jobs().await?;
+    let listed = look(services, &connection, newest.as_ref(), job.as_ref().map(|job| (job, options))).await?;
     let live = live(services, spec, &listed)?;
 
     // A step that crashed after its attempt was settled: the work is done, only its result is missing.
@@ -53,7 +53,7 @@ pub async fn deploy(
             _ if attempt.spec_hash == spec.running_hash() => "unchanged",
             _ => return Err(changed(spec, &attempt)),
         };
-        record_spec(services, spec, job)?;
+        record_spec(services, run, spec, job)?;
         return Ok(facts::of(&connection, spec, &attempt, Some(listing), action));
     }
     if let (Some(own), Some(_)) = (&own, &job) {
@@ -66,7 +66,7 @@ pub async fn deploy(
         let end = listing.map(|listing| listing.state.clone()).or_else(|| newest.end_state.clone());
         if end.as_deref() == Some("FINISHED") && newest.spec_hash == spec.running_hash() {
             // deploy() is idempotent: a bounded job that has done its work is at its spec.
-            record_spec(services, spec, job)?;
+            record_spec(services, run, spec, job)?;
             return Ok(facts::of(&connection, spec, newest, listing, "finished"));
         }
     }
@@ -96,7 +96,7 @@ pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSp
     }
     let job = services.store.job(&spec.identity.environment, &spec.identity.job)?;
     let newest = newest(services, job.as_ref())?;
-    let listed = connection.jobs().await?;
+    let listed = look(services, &connection, newest.as_ref(), None).await?;
     if let (Some(listing), Some(job)) = (live(services, spec, &listed)?, &job) {
         let attempt = recognised(services, job, listing)?;
         let owner_died = attempt.step.run != run.id && !services.store.is_locked(&format!("run-{}", attempt.step.run));
@@ -155,6 +155,40 @@ async fn settle(services: &Services, connection: &Connection, spec: &JobSpec) ->
 fn newest(services: &Services, job: Option<&JobRow>) -> Result<Option<Attempt>> {
     let Some(job) = job else { return Ok(None) };
     services.store.newest_attempt(job.id)
+}
+
+/// The cluster's whole list. Where the job's last execution went down with its JobManager, the list is taken when its
+/// tasks have ended, too: they write until they miss the heartbeats of the dead one.
+///
+/// `guard` is asked before the wait: a start that will be refused is refused at once.
+async fn look(
+    services: &Services,
+    connection: &Connection,
+    newest: Option<&Attempt>,
+    guard: Option<(&JobRow, &Options)>,
+) -> Result<Vec<Listed>> {
+    let listed = connection.jobs().await?;
+    let lost = newest.filter(|attempt| {
+        attempt.submission == Submission::Accepted
+            && attempt.end_state.is_none()
+            && attempt.cluster == connection.name
+            && !listed.iter().any(|listing| listing.id == attempt.flink_id)
+    });
+    let Some(lost) = lost.filter(|_| !connection.is_local) else { return Ok(listed) };
+    if connection.incarnation().await? == lost.incarnation {
+        return Ok(listed);
+    }
+    if let Some((job, options)) = guard {
+        state_guard::newest_state(services, connection, job, options.allow_state_loss.as_deref()).await.map(drop)?;
+    }
+    let afterlife = connection.afterlife().await?;
+    services.clusters.progress(&format!(
+        "the JobManager of `{}` has restarted; waiting {} for the tasks that its predecessor left",
+        connection.name,
+        duration::show(afterlife)
+    ));
+    tokio::time::sleep(afterlife).await;
+    connection.jobs().await
 }
 
 /// The one live execution of the job in the cluster's list, if there is one.
@@ -216,13 +250,12 @@ fn recognised(services: &Services, job: &JobRow, listing: &Listed) -> Result<Att
     Ok(attempt)
 }
 
-fn record_spec(services: &Services, spec: &JobSpec, job: &JobRow) -> Result<()> {
+fn record_spec(services: &Services, run: &Run, spec: &JobSpec, job: &JobRow) -> Result<()> {
     let text = spec_text(spec)?;
     if job.spec == text && job.desired == "running" {
         return Ok(());
     }
-    services.store.desire(&spec.identity.environment, &spec.identity.job, &spec.cluster, "running", &text)?;
-    Ok(())
+    services.store.desire(run, &spec.identity, &spec.cluster, "running", &text)
 }
 
 fn spec_text(spec: &JobSpec) -> Result<String> {
@@ -277,10 +310,9 @@ async fn begin(
     let uploaded = upload::ensure(&connection.client, &payload, false).await?;
     let incarnation = connection.incarnation().await?;
     let text = spec_text(spec)?;
-    let job = services.store.desire(&spec.identity.environment, &spec.identity.job, &spec.cluster, "running", &text)?;
     let seen = newest.map_or(0, |attempt| attempt.number);
     let attempt = Attempt {
-        job,
+        job: newest.map_or(0, |attempt| attempt.job),
         number: seen + 1,
         flink_id: spec.identity.flink_job_id(seen + 1, services.store.salt()),
         cluster: spec.cluster.clone(),
@@ -299,6 +331,6 @@ async fn begin(
         checkpoint: None,
         error: None,
     };
-    services.store.begin_attempt(run, &attempt, seen)?;
+    let attempt = services.store.begin_attempt(run, &spec.identity, attempt, seen)?;
     Ok((attempt, uploaded))
 }

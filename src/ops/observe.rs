@@ -8,6 +8,7 @@ use super::cluster::Start;
 use super::services::Services;
 use crate::base::{Result, clock};
 use crate::model::attempt::{Attempt, Submission};
+use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, Seen, conclude, is_terminal};
 use crate::store::JobRow;
 
@@ -70,6 +71,10 @@ fn describe(services: &Services, job: &JobRow, attempt: Option<&Attempt>, look: 
         "attempt": attempt.map(|attempt| attempt.number), "id": attempt.map(|attempt| attempt.flink_id.clone()),
         "at": clock::rfc3339(clock::now()),
     });
+    if let Ok(spec) = serde_json::from_str::<JobSpec>(&job.spec) {
+        facts["tags"] = spec.tags.into();
+        facts["owner"] = spec.owner.into();
+    }
     let mut say = |state: &str, running: u64, total: u64, note: &str| {
         facts["state"] = state.into();
         facts["tasks_running"] = running.into();

@@ -15,15 +15,13 @@ use super::upload;
 use crate::base::clock;
 use crate::base::{Error, Result, code};
 use crate::drivers::flink::{ClaimMode, RunRequest, Submission as Answer, Version};
+use crate::drivers::payload::RUNNER_CLASS;
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::statement::Kind;
 
 /// How long an unanswered submission is pursued before the run stops and waits.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The class that runs SQL.
-const SQL_RUNNER: &str = "dev.tidegate.runner.SqlRunner";
 
 /// Whether the request of an attempt may have left this machine before.
 #[derive(Debug, Clone)]
@@ -176,7 +174,7 @@ fn request(services: &Services, version: Version, attempt: &Attempt, spec: &JobS
                 let encoded = base64::engine::general_purpose::URL_SAFE.encode(text);
                 arguments.extend(["--statement".to_owned(), kind.to_owned(), encoded]);
             }
-            (Some(SQL_RUNNER.to_owned()), arguments)
+            (Some(RUNNER_CLASS.to_owned()), arguments)
         }
         Program::Jar { main_class, arguments, .. } => {
             let arguments = arguments.iter().map(|argument| services.secrets.reveal(argument));

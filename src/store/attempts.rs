@@ -2,30 +2,45 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::jobs::add_event;
+use super::jobs::{add_event, set_desired};
 use super::open::{Durability, Store};
 use super::runs::{check_epoch, sql};
 use crate::base::{Error, Result, clock, code};
 use crate::model::attempt::{Attempt, StepKey, Submission};
+use crate::model::identity::Identity;
 use crate::model::run::Run;
 
 impl Store {
-    /// Records the intent to submit: the id is ours from here on, whatever happens to the request.
+    /// Records the intent to submit, together with what is desired: the id is ours from here on, whatever happens to the
+    /// request. Gives the attempt with its job's row.
     ///
     /// `seen` is the number of the newest attempt that the decision was made upon.
     ///
     /// # Errors
     /// `run.superseded` where another process has made an attempt, or taken over the run, since; `state.*`.
-    pub fn begin_attempt(&self, run: &Run, attempt: &Attempt, seen: u32) -> Result<()> {
+    pub fn begin_attempt(&self, run: &Run, identity: &Identity, mut attempt: Attempt, seen: u32) -> Result<Attempt> {
         self.write(Durability::Full, |transaction| {
             check_epoch(transaction, run)?;
+            attempt.job = set_desired(
+                transaction,
+                &identity.environment,
+                &identity.job,
+                &attempt.cluster,
+                "running",
+                &attempt.spec,
+            )?;
             let newest: u32 = transaction
-                .query_row("SELECT ifnull(max(number), 0) FROM attempt_rows WHERE job = ?1", [attempt.job], |row| row.get(0))
+                .query_row("SELECT ifnull(max(number), 0) FROM attempt_rows WHERE job = ?1", [attempt.job], |row| {
+                    row.get(0)
+                })
                 .map_err(sql)?;
             if newest != seen {
                 return Err(Error::new(
                     &code::RUN_SUPERSEDED,
-                    format!("another process made attempt {newest} of the job while this one prepared attempt {}", attempt.number),
+                    format!(
+                        "another process made attempt {newest} of the job while this one prepared attempt {}",
+                        attempt.number
+                    ),
                 ));
             }
             transaction
@@ -50,7 +65,8 @@ impl Store {
                     ],
                 )
                 .map_err(sql)?;
-            add_event(transaction, attempt.job, attempt.number, Some(run.id), "submitting", "{}")
+            add_event(transaction, attempt.job, attempt.number, Some(run.id), "submitting", "{}")?;
+            Ok(attempt)
         })
     }
 

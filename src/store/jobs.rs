@@ -3,8 +3,10 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::open::{Durability, Store};
-use super::runs::sql;
+use super::runs::{check_epoch, sql};
 use crate::base::{Result, clock};
+use crate::model::identity::Identity;
+use crate::model::run::Run;
 
 /// A job as recorded: what is desired of it.
 #[derive(Debug, Clone)]
@@ -80,23 +82,14 @@ impl Store {
         })
     }
 
-    /// Records what is desired of a job, makes its row where it is new, and returns the row's number.
+    /// Records what is desired of a job, and makes its row where it is new.
     ///
     /// # Errors
-    /// `state.*`.
-    pub fn desire(&self, environment: &str, name: &str, cluster: &str, desired: &str, spec: &str) -> Result<i64> {
+    /// `run.superseded`, `state.*`.
+    pub fn desire(&self, run: &Run, identity: &Identity, cluster: &str, desired: &str, spec: &str) -> Result<()> {
         self.write(Durability::Full, |transaction| {
-            transaction
-                .query_row(
-                    "INSERT INTO job_rows (environment, name, cluster, desired, spec, created_at, updated_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-                     ON CONFLICT (environment, name) DO UPDATE SET
-                       cluster = excluded.cluster, desired = excluded.desired, spec = excluded.spec, updated_at = excluded.updated_at
-                     RETURNING id",
-                    params![environment, name, cluster, desired, spec, clock::now()],
-                    |row| row.get(0),
-                )
-                .map_err(sql)
+            check_epoch(transaction, run)?;
+            set_desired(transaction, &identity.environment, &identity.job, cluster, desired, spec).map(drop)
         })
     }
 
@@ -204,6 +197,28 @@ impl Store {
             rows.collect()
         })
     }
+}
+
+/// Records what is desired in a transaction, and gives the job's row.
+pub(super) fn set_desired(
+    transaction: &rusqlite::Transaction<'_>,
+    environment: &str,
+    name: &str,
+    cluster: &str,
+    desired: &str,
+    spec: &str,
+) -> Result<i64> {
+    transaction
+        .query_row(
+            "INSERT INTO job_rows (environment, name, cluster, desired, spec, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+             ON CONFLICT (environment, name) DO UPDATE SET
+               cluster = excluded.cluster, desired = excluded.desired, spec = excluded.spec, updated_at = excluded.updated_at
+             RETURNING id",
+            params![environment, name, cluster, desired, spec, clock::now()],
+            |row| row.get(0),
+        )
+        .map_err(sql)
 }
 
 /// Adds an event in a transaction that records what happened.

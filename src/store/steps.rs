@@ -1,12 +1,12 @@
 //! The journal: intents before, results after.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::open::{Durability, Store};
 use super::runs::{check_epoch, sql};
 use crate::base::{Error, Result, clock, code};
 use crate::model::attempt::StepKey;
-use crate::model::run::{Intent, Run, Step, StepStatus};
+use crate::model::run::{Intent, Run, Step, StepStatus, number};
 
 impl Store {
     /// Records an intent.
@@ -17,32 +17,10 @@ impl Store {
         let durability = if intent.class.is_effect() { Durability::Full } else { Durability::Normal };
         self.write(durability, |transaction| {
             check_epoch(transaction, run)?;
-            let inserted = transaction
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO step_rows
-                     (run, path, sequence, function, class, arguments_hash, arguments, file, line, col, status, started_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'open', ?11)",
-                )
-                .and_then(|mut statement| {
-                    statement.execute(params![
-                        key.run,
-                        key.path,
-                        key.sequence,
-                        intent.function,
-                        intent.class.name(),
-                        intent.arguments_hash,
-                        intent.arguments,
-                        intent.file,
-                        intent.line,
-                        intent.column,
-                        clock::now()
-                    ])
-                })
-                .map_err(sql)?;
-            if inserted == 1 {
+            if insert(transaction, key, intent, StepStatus::Open, None, clock::now())? {
                 return Ok(());
             }
-            Err(Error::new(&code::RUN_SUPERSEDED, format!("another process made step {} of run r{}", key.sequence, key.run)))
+            Err(made_by_another(key))
         })
     }
 
@@ -88,32 +66,10 @@ impl Store {
     ) -> Result<()> {
         self.write(Durability::Normal, |transaction| {
             check_epoch(transaction, run)?;
-            transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO step_rows
-                     (run, path, sequence, function, class, arguments_hash, arguments, file, line, col, status, outcome, started_at, ended_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-                )
-                .and_then(|mut statement| {
-                    statement.execute(params![
-                        key.run,
-                        key.path,
-                        key.sequence,
-                        intent.function,
-                        intent.class.name(),
-                        intent.arguments_hash,
-                        intent.arguments,
-                        intent.file,
-                        intent.line,
-                        intent.column,
-                        status.name(),
-                        outcome,
-                        started_at,
-                        clock::now()
-                    ])
-                })
-                .map_err(sql)?;
-            Ok(())
+            if insert(transaction, key, intent, status, Some(outcome), started_at)? {
+                return Ok(());
+            }
+            Err(made_by_another(key))
         })
     }
 
@@ -142,6 +98,49 @@ impl Store {
                 .optional()
         })
     }
+}
+
+/// Adds a row; `false` where the step is there already.
+fn insert(
+    transaction: &Transaction<'_>,
+    key: &StepKey,
+    intent: &Intent<'_>,
+    status: StepStatus,
+    outcome: Option<&str>,
+    started_at: i64,
+) -> Result<bool> {
+    let ended_at = outcome.map(|_| clock::now());
+    let inserted = transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO step_rows
+             (run, path, sequence, function, class, arguments_hash, arguments, file, line, col, status, outcome, started_at, ended_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                key.run,
+                key.path,
+                key.sequence,
+                intent.function,
+                intent.class.name(),
+                intent.arguments_hash,
+                intent.arguments,
+                intent.file,
+                intent.line,
+                intent.column,
+                status.name(),
+                outcome,
+                started_at,
+                ended_at
+            ])
+        })
+        .map_err(sql)?;
+    Ok(inserted == 1)
+}
+
+fn made_by_another(key: &StepKey) -> Error {
+    let step = number(&key.path, key.sequence);
+    Error::new(&code::RUN_SUPERSEDED, format!("another process made step {step} of run r{}", key.run))
 }
 
 const SELECT: &str = "SELECT run, path, sequence, function, class, arguments_hash, arguments, file, line, col, status, outcome, started_at, ended_at FROM step_rows";

@@ -111,6 +111,15 @@ impl Client {
             .ok_or_else(|| asked.unexpected(&answer, "it does not name `web.tmpdir`"))
     }
 
+    /// What the JobManager is configured with for an option; none where that is Flink's default.
+    ///
+    /// # Errors
+    /// As [`Client::overview`].
+    pub async fn setting(&self, key: &str) -> Result<Option<String>> {
+        let entries: Vec<KeyValue> = self.read(&["jobmanager", "config"]).await?;
+        Ok(entries.into_iter().find(|entry| entry.key == key).map(|entry| entry.value))
+    }
+
     /// Whatever the JobManager answers to a GET of `path`, which starts with `/` and may hold a query.
     ///
     /// # Errors

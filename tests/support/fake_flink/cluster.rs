@@ -261,7 +261,7 @@ impl Cluster {
             ),
             ("GET", ["jobmanager", "config"]) => Reply::json(
                 200,
-                &json!([{"key": "rest.port", "value": self.port.to_string()}, {"key": "web.tmpdir", "value": self.tmpdir()}]),
+                &json!([{"key": "rest.port", "value": self.port.to_string()}, {"key": "web.tmpdir", "value": self.tmpdir()}, {"key": "heartbeat.timeout", "value": "500"}]),
             ),
             ("GET", ["jobs", "overview"]) => {
                 let jobs: Vec<Value> = self.jobs.iter().map(|(id, job)| job.overview(id, self.is_new())).collect();
