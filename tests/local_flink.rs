@@ -1,6 +1,5 @@
 //! A real Flink 1.20 on this machine: installed into the user's cache once, started, broken, repaired and stopped.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test says what went wrong by panicking")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;

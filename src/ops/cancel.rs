@@ -37,9 +37,11 @@ pub async fn cancel(services: &Services, environment: &str, name: &str, by: &str
         let (spec, _) = recorded(services, environment, name, newest.number)?;
         let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
         let settled = super::submit::drive(services, &connection, &newest, &spec, super::submit::Sent::Perhaps).await;
-        match settled {
-            Err(error) if super::effect::leaves_open(&error) => return Err(error),
-            _ => newest = services.store.newest_attempt(job.id)?.unwrap_or(newest),
+        newest = services.store.newest_attempt(job.id)?.unwrap_or(newest);
+        if let Err(error) = settled
+            && newest.submission == Submission::Open
+        {
+            return Err(error);
         }
     }
     let answer = |state: &str, did: &str, checkpoint: Option<&str>| json!({ "name": name, "environment": environment, "attempt": newest.number, "id": newest.flink_id, "state": state, "action": did, "checkpoint": checkpoint });

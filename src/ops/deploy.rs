@@ -145,11 +145,10 @@ async fn settle(services: &Services, connection: &Connection, spec: &JobSpec) ->
         let other = services.clusters.connect(&open.cluster, Start::No).await?;
         submit::drive(services, &other, &open, &sent, Sent::Perhaps).await
     };
-    match settled {
-        // Refused: no job came of it, which is all that has to be known here. The new spec may fare better.
-        Err(error) if !super::effect::leaves_open(&error) => Ok(()),
-        other => other,
-    }
+    let Err(error) = settled else { return Ok(()) };
+    // Refused: no job came of it, which is all that has to be known here. The new spec may fare better.
+    let refused = services.store.attempt(job.id, open.number)?.is_some_and(|now| now.submission != Submission::Open);
+    if refused { Ok(()) } else { Err(error) }
 }
 
 fn newest(services: &Services, job: Option<&JobRow>) -> Result<Option<Attempt>> {

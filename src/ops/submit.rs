@@ -49,114 +49,172 @@ pub async fn drive(
     spec: &JobSpec,
     sent: Sent,
 ) -> Result<()> {
-    let client = &connection.client;
-    let payload = upload::payload(services, spec)?;
-    let version = Version::parse(&client.overview().await?.flink_version)?;
-    let request = request(services, version, attempt, spec)?;
-    let (mut uploaded, mut ambiguous) = match sent {
+    let (mut uploaded, doubt) = match sent {
         Sent::Never { jar } => (Some(jar), None),
         Sent::Perhaps => (None, Some("an earlier process may have sent it".to_owned())),
     };
-    let deadline = Instant::now() + PATIENCE;
-    let mut pause = Duration::from_millis(100);
+    let mut pursuit = Pursuit {
+        services,
+        connection,
+        attempt,
+        spec,
+        doubt,
+        deadline: Instant::now() + PATIENCE,
+        pause: Duration::from_millis(100),
+    };
+    let payload = match upload::payload(services, spec) {
+        Ok(payload) => payload,
+        Err(error) => return Err(pursuit.stuck(error)?),
+    };
+    let mut request = None;
     let mut uploads = 0;
     loop {
-        if let Some(why) = &ambiguous {
-            match connection.incarnation().await {
-                Ok(incarnation) if incarnation == attempt.incarnation => {}
-                Ok(_) => {
-                    // With high availability the new JobManager has recovered the job under its id.
-                    if connection.job(&attempt.flink_id).await?.is_some() {
-                        return services.store.settle_attempt(attempt, Submission::Accepted, None);
-                    }
-                    return Err(forgotten(attempt, spec, connection));
-                }
-                Err(error) if Instant::now() >= deadline => return Err(unanswered(attempt, spec, why, &error)),
-                Err(_) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(2));
-                    continue;
-                }
-            }
+        match pursuit.incarnation().await? {
+            Incarnation::Same => {}
+            Incarnation::Other => return pursuit.after_restart().await,
+            Incarnation::Silent => continue,
         }
-        let jar = match uploaded.take() {
-            Some(jar) => Ok(jar),
-            None => upload::ensure(client, &payload, uploads > 0).await,
+        let ready = async {
+            let version = Version::parse(&connection.client.overview().await?.flink_version)?;
+            let jar = match uploaded.take() {
+                Some(jar) => jar,
+                None => upload::ensure(&connection.client, &payload, uploads > 0).await?,
+            };
+            Ok((version, jar))
         };
-        let jar = match jar {
-            Ok(jar) => jar,
-            // Before the first request to run nothing can have started.
-            Err(error) if ambiguous.is_none() => return Err(refuse(services, attempt, error)?),
-            Err(error) if Instant::now() >= deadline => {
-                return Err(unanswered(attempt, spec, ambiguous.as_deref().unwrap_or_default(), &error));
-            }
-            Err(_) => {
-                tokio::time::sleep(pause).await;
+        let (version, jar) = match ready.await {
+            Ok(ready) => ready,
+            Err(error) => {
+                pursuit.setback(error).await?;
                 continue;
             }
         };
-        let answer = match client.run_jar(&jar, &request).await {
-            Ok(answer) => answer,
-            // Nothing was sent.
-            Err(error) if ambiguous.is_none() => return Err(refuse(services, attempt, error)?),
-            Err(error) if Instant::now() >= deadline => {
-                return Err(unanswered(attempt, spec, ambiguous.as_deref().unwrap_or_default(), &error));
-            }
-            Err(_) => {
-                tokio::time::sleep(pause).await;
-                continue;
-            }
+        let request = match &mut request {
+            Some(request) => request,
+            // Secrets are resolved once: the request that is sent again is the same.
+            none => match build(services, version, attempt, spec) {
+                Ok(request) => none.insert(request),
+                Err(error) => return Err(pursuit.stuck(error)?),
+            },
         };
-        match answer {
-            Answer::Accepted { .. } => return services.store.settle_attempt(attempt, Submission::Accepted, None),
-            Answer::Duplicate if ambiguous.is_some() => {
-                return services.store.settle_attempt(attempt, Submission::Accepted, None);
-            }
-            Answer::Duplicate => {
-                // Our first request, and the id is taken: a successor has settled this very attempt while this process
-                // was stopped, or the state file is a copy.
-                let now = services.store.attempt(attempt.job, attempt.number)?;
-                if now.is_some_and(|now| now.submission == Submission::Accepted) {
-                    return Ok(());
-                }
-                return Err(refuse(services, attempt, duplicate(attempt, spec))?);
-            }
-            Answer::JarMissing if uploads < 3 => uploads += 1,
-            Answer::JarMissing => {
+        match connection.client.run_jar(&jar, request).await {
+            Ok(Answer::Accepted { .. }) => return pursuit.accepted(),
+            // It had arrived before.
+            Ok(Answer::Duplicate) if pursuit.doubt.is_some() => return pursuit.accepted(),
+            Ok(Answer::Duplicate) => return pursuit.id_is_taken(),
+            Ok(Answer::JarMissing) if uploads < 3 => uploads += 1,
+            Ok(Answer::JarMissing) => {
                 let error = Error::new(&code::FLINK_REFUSED, "the JobManager forgets uploaded jars at once")
                     .hint("set `web.upload.dir` of the cluster to a folder that stays, and look at its disk");
-                return Err(refuse(services, attempt, error)?);
+                return Err(pursuit.refused(error)?);
             }
-            Answer::Refused { status, body } => match connection.job(&attempt.flink_id).await {
+            Ok(Answer::Refused { status, body }) => match connection.job(&attempt.flink_id).await {
                 // main() may submit and then fail: the job is there all the same.
-                Ok(Some(_)) => return services.store.settle_attempt(attempt, Submission::Accepted, None),
+                Ok(Some(_)) => return pursuit.accepted(),
                 Ok(None) => {
                     let error = refusal::explain(spec, status, &services.secrets.mask(&body), connection);
-                    return Err(refuse(services, attempt, error)?);
+                    return Err(pursuit.refused(error)?);
                 }
-                Err(error) => ambiguous = Some(error.to_string()),
+                Err(error) => pursuit.doubt = Some(error.to_string()),
             },
-            Answer::Ambiguous { why } => {
-                if Instant::now() >= deadline {
-                    let error = Error::new(&code::FLINK_UNREACHABLE, why.clone());
-                    return Err(unanswered(attempt, spec, &why, &error));
-                }
-                ambiguous = Some(why);
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(2));
+            Ok(Answer::Ambiguous { why }) => {
+                pursuit.doubt = Some(why.clone());
+                pursuit.setback(Error::new(&code::FLINK_UNREACHABLE, why)).await?;
             }
+            // Nothing was sent.
+            Err(error) => pursuit.setback(error).await?,
         }
     }
 }
 
-/// Records a refusal and hands the error back.
-fn refuse(services: &Services, attempt: &Attempt, error: Error) -> Result<Error> {
-    let error = error.map_texts(&|text| services.secrets.mask(text));
-    services.store.settle_attempt(attempt, Submission::Refused, Some(&error.to_json().to_string()))?;
-    Ok(error)
+/// One attempt on its way to a known outcome.
+struct Pursuit<'a> {
+    services: &'a Services,
+    connection: &'a Connection,
+    attempt: &'a Attempt,
+    spec: &'a JobSpec,
+    /// Why a request may have arrived without our knowing; none while none can have left.
+    doubt: Option<String>,
+    deadline: Instant,
+    pause: Duration,
 }
 
-fn request(services: &Services, version: Version, attempt: &Attempt, spec: &JobSpec) -> Result<RunRequest> {
+enum Incarnation {
+    /// The JobManager is the one the attempt is meant for, or nothing was sent yet.
+    Same,
+    /// Another one answers.
+    Other,
+    /// None answers; a while was waited.
+    Silent,
+}
+
+impl Pursuit<'_> {
+    async fn incarnation(&mut self) -> Result<Incarnation> {
+        if self.doubt.is_none() {
+            return Ok(Incarnation::Same);
+        }
+        match self.connection.incarnation().await {
+            Ok(incarnation) if incarnation == self.attempt.incarnation => Ok(Incarnation::Same),
+            Ok(_) => Ok(Incarnation::Other),
+            Err(error) => {
+                self.setback(error).await?;
+                Ok(Incarnation::Silent)
+            }
+        }
+    }
+
+    /// With high availability a new JobManager has recovered the job under its id; else nobody knows.
+    async fn after_restart(&self) -> Result<()> {
+        match self.connection.job(&self.attempt.flink_id).await? {
+            Some(_) => self.accepted(),
+            None => Err(forgotten(self.attempt, self.spec, self.connection)),
+        }
+    }
+
+    /// A failure that says nothing of the job. Before the first request it refuses the attempt; afterwards it is waited
+    /// out as long as patience lasts.
+    async fn setback(&mut self, error: Error) -> Result<()> {
+        let Some(doubt) = &self.doubt else { return Err(self.refused(error)?) };
+        if Instant::now() >= self.deadline {
+            return Err(unanswered(self.attempt, self.spec, doubt, &error));
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(Duration::from_secs(2));
+        Ok(())
+    }
+
+    /// A failure on our side: a secret or a jar is missing. Before the first request it refuses the attempt; afterwards
+    /// the attempt stays open until it can be sent again.
+    fn stuck(&self, error: Error) -> Result<Error> {
+        match &self.doubt {
+            None => self.refused(error),
+            Some(doubt) => Ok(unanswered(self.attempt, self.spec, doubt, &error)),
+        }
+    }
+
+    fn accepted(&self) -> Result<()> {
+        self.services.store.settle_attempt(self.attempt, Submission::Accepted, None)
+    }
+
+    /// Records a refusal and hands the error back.
+    fn refused(&self, error: Error) -> Result<Error> {
+        let error = error.map_texts(&|text| self.services.secrets.mask(text));
+        self.services.store.settle_attempt(self.attempt, Submission::Refused, Some(&error.to_json().to_string()))?;
+        Ok(error)
+    }
+
+    /// Our first request, and the id is taken: a successor has settled this very attempt while this process was stopped,
+    /// or the state file is a copy.
+    fn id_is_taken(&self) -> Result<()> {
+        let now = self.services.store.attempt(self.attempt.job, self.attempt.number)?;
+        if now.is_some_and(|now| now.submission == Submission::Accepted) {
+            return Ok(());
+        }
+        Err(self.refused(duplicate(self.attempt, self.spec))?)
+    }
+}
+
+fn build(services: &Services, version: Version, attempt: &Attempt, spec: &JobSpec) -> Result<RunRequest> {
     let (entry_class, program_args) = match &spec.program {
         Program::Sql { statements, .. } => {
             let mut arguments = Vec::new();
