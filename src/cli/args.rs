@@ -96,6 +96,11 @@ pub enum Command {
         /// The code: flink.unreachable
         code: String,
     },
+    /// Print the reference of the script API
+    Docs {
+        /// A namespace or a function: job, job::sql, spec.deploy; else a list of all
+        name: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
