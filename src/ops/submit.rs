@@ -59,7 +59,7 @@ pub async fn drive(
         Sent::Never { jar } => (Some(jar), None),
         Sent::Perhaps => (None, Some("an earlier process may have sent it".to_owned())),
     };
-    let deadline = Instant::now() + PATIENCE;
+    let mut deadline = Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(100);
     let mut uploads = 0;
     loop {
@@ -139,6 +139,10 @@ pub async fn drive(
                 Err(error) => ambiguous = Some(error.to_string()),
             },
             Answer::Ambiguous { why } => {
+                if ambiguous.is_none() {
+                    // The answer itself may have been waited for longer than that: what is unclear is asked again.
+                    deadline = Instant::now() + PATIENCE;
+                }
                 if Instant::now() >= deadline {
                     let error = Error::new(&code::FLINK_UNREACHABLE, why.clone());
                     return Err(unanswered(attempt, spec, &why, &error));
