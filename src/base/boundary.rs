@@ -5,6 +5,9 @@
 //!
 //! `TIDEGATE_HALT_AT=N` kills the process (SIGKILL) at the N-th boundary, `N:stop` stops it (SIGSTOP).
 //! `TIDEGATE_HALT_LOG=FILE` appends the name of every boundary reached, a line each.
+//! `TIDEGATE_HALT_TIMEOUT=3s` shortens how long the answer to a submission is waited for.
+
+use std::time::Duration;
 
 /// Marks a boundary: `commit.before`, `commit.after`, `request.before`, `request.after`.
 #[inline]
@@ -13,6 +16,17 @@ pub fn reach(name: &str) {
     halting::reach(name);
     #[cfg(not(debug_assertions))]
     let _ = name;
+}
+
+/// How long something is waited for: `usual`, or less where a sweep says so.
+pub fn timeout(usual: Duration) -> Duration {
+    #[cfg(debug_assertions)]
+    if let Some(shorter) =
+        std::env::var("TIDEGATE_HALT_TIMEOUT").ok().and_then(|text| super::duration::parse(&text).ok())
+    {
+        return shorter.min(usual);
+    }
+    usual
 }
 
 #[cfg(debug_assertions)]

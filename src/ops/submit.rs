@@ -115,10 +115,10 @@ pub async fn drive(
                     let error = refusal::explain(spec, status, &services.secrets.mask(&body), connection);
                     return Err(pursuit.refused(error)?);
                 }
-                Err(error) => pursuit.doubt = Some(error.to_string()),
+                Err(error) => pursuit.in_doubt(error.to_string()),
             },
             Ok(Answer::Ambiguous { why }) => {
-                pursuit.doubt = Some(why.clone());
+                pursuit.in_doubt(why.clone());
                 pursuit.setback(Error::new(&code::FLINK_UNREACHABLE, why)).await?;
             }
             // Nothing was sent.
@@ -161,6 +161,15 @@ impl Pursuit<'_> {
                 Ok(Incarnation::Silent)
             }
         }
+    }
+
+    /// From now on a request may have arrived.
+    fn in_doubt(&mut self, why: String) {
+        if self.doubt.is_none() {
+            // The answer itself may have been waited for longer than that: what is unclear is asked again.
+            self.deadline = Instant::now() + PATIENCE;
+        }
+        self.doubt = Some(why);
     }
 
     /// With high availability a new JobManager has recovered the job under its id; else nobody knows.

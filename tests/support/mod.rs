@@ -2,3 +2,4 @@
 #![allow(dead_code, unreachable_pub, unused_imports, clippy::unwrap_used)]
 
 pub mod fake_flink;
+pub mod sandbox;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::answer::{self, Asked};
 use super::types::{Incarnation, KeyValue, Overview};
 use crate::base::secret::{SecretText, Secrets};
-use crate::base::{Error, Result, code};
+use crate::base::{Error, Result, boundary, code};
 use crate::drivers::http::{self, Answer, Body, Failure, Keep, Method, Url};
 
 /// How long an answer to a plain question may take.
@@ -47,7 +47,8 @@ impl Client {
         if base.query().is_some() || base.fragment().is_some() {
             return Err(invalid("must end after its path"));
         }
-        Ok(Self { base, authorization: None, answer_timeout: ANSWER_TIMEOUT, submit_timeout: SUBMIT_TIMEOUT })
+        let submit_timeout = boundary::timeout(SUBMIT_TIMEOUT);
+        Ok(Self { base, authorization: None, answer_timeout: ANSWER_TIMEOUT, submit_timeout })
     }
 
     /// Sends this `Authorization` header; it is resolved at each request.
