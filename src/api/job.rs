@@ -104,6 +104,8 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         fact("attempt", "The attempt's number, from 1."),
         fact("id", "The Flink job id."),
         fact("state", "Flink's state of the job when the handle was made."),
+        fact("tasks_running", "How many of its tasks ran or had finished when the handle was made."),
+        fact("tasks_total", "How many tasks it has; 0 where that was not known yet."),
         fact("action", "What a deploy did: `created`, `unchanged` or `finished`."),
         fact("restored_from", "The checkpoint that the attempt was started from; `()` where there was none."),
         fact("at", "When the facts were seen."),
