@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::path::Path;
 
 use super::Store;
 use super::open::cannot_write;
@@ -53,14 +54,32 @@ impl Store {
     }
 }
 
-fn held(name: &str, file: &mut File) -> Error {
+/// A stopped process that holds some lock of this state folder: most likely the one that stands in the way.
+pub(super) fn stopped_holder(directory: &Path) -> Option<u32> {
+    let locks = std::fs::read_dir(directory.join("locks")).ok()?;
+    locks.flatten().find_map(|entry| {
+        let mut file = File::open(entry.path()).ok()?;
+        let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        holder(&mut file).filter(|holder| is_held && process::is_stopped(*holder))
+    })
+}
+
+/// What to do about a stopped process.
+pub(super) fn hint_for_stopped(holder: u32) -> String {
+    format!("let it go on with `kill -CONT {holder}`, or end it with `kill -9 {holder}`; then try again")
+}
+
+fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
-    let holder = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse::<u32>().ok());
+    file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok())
+}
+
+fn held(name: &str, file: &mut File) -> Error {
+    let holder = holder(file);
     let error = match holder {
         Some(holder) if process::is_stopped(holder) => {
-            Error::new(&code::STATE_LOCKED, format!("`{name}` is held by process {holder}, which is stopped")).hint(
-                format!("let it go on with `kill -CONT {holder}`, or end it with `kill -9 {holder}`; then try again"),
-            )
+            Error::new(&code::STATE_LOCKED, format!("`{name}` is held by process {holder}, which is stopped"))
+                .hint(hint_for_stopped(holder))
         }
         Some(holder) => Error::new(&code::STATE_LOCKED, format!("`{name}` is held by process {holder}"))
             .hint("wait until it has ended; the lock ends with it"),

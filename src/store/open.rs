@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+use super::locks;
 use crate::base::{Error, Result, boundary, clock, code};
 
 /// The schema version that this tidegate writes.
@@ -228,6 +229,15 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
 
 /// A failure of SQLite in words: what is wrong with the file, and what to do.
 pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> Error {
+    let is_busy = matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked));
+    // SQLite does not tell who. One that was stopped will never give it back.
+    if is_busy && let Some(holder) = path.parent().and_then(locks::stopped_holder) {
+        let message = format!("{} is locked, most likely by process {holder}, which is stopped", path.display());
+        return Error::new(&code::STATE_LOCKED, message)
+            .caused_by(error)
+            .hint(locks::hint_for_stopped(holder))
+            .with("process", holder);
+    }
     let path = path.display();
     let (code, message, hint) = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (

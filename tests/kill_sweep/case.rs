@@ -195,14 +195,28 @@ pub(crate) fn boundaries(script: Script, trouble: Trouble) -> Vec<String> {
     reached
 }
 
+/// The number of the boundary just before the first submission of an undisturbed run is sent.
+pub(crate) fn submission(script: Script) -> usize {
+    let (flink, sandbox) = stage();
+    let mut process = sandbox.start(&["run", script.name()], None);
+    process.wait();
+    // Requests are made one after the other, so the boundaries and what the JobManager saw have one order.
+    let request = flink.requests().iter().position(|seen| seen.path.ends_with("/run")).unwrap();
+    let reached = sandbox.reached(process.number);
+    let before = reached.iter().enumerate().filter(|(_, name)| *name == "request.before").nth(request);
+    before.map(|(index, _)| index + 1).unwrap()
+}
+
 impl Case {
-    /// Plays the case.
-    ///
-    /// # Errors
-    /// What went wrong, in words.
-    pub(crate) fn play(self) -> Result<Counts, String> {
-        let (flink, sandbox) = stage();
+    /// Plays the case. What went wrong comes in words, and what was counted comes all the same.
+    pub(crate) fn play(self) -> (Counts, Result<(), String>) {
         let mut counts = Counts::default();
+        let verdict = self.act(&mut counts);
+        (counts, verdict)
+    }
+
+    fn act(self, counts: &mut Counts) -> Result<(), String> {
+        let (flink, sandbox) = stage();
         if self.moment == Moment::InFlight {
             flink.fault("POST", "/run", 1, Fault::HoldBefore);
         } else {
@@ -217,14 +231,13 @@ impl Case {
         if self.trouble == Trouble::Restart {
             flink.restart(false);
         }
-        let verdict = self.recover(&flink, &sandbox, &mut counts);
+        let verdict = self.recover(&flink, &sandbox, counts);
         counts.duplicates += flink.twins().len();
         verdict.map_err(|why| {
             let runs = sandbox.run(&["runs", "--json"]).said;
             let executions = flink.executions();
             format!("{self:?}: {why}\nexecutions: {executions:?}\nruns: {runs}")
-        })?;
-        Ok(counts)
+        })
     }
 
     fn kill(self, flink: &FakeFlink, sandbox: &Sandbox) -> Result<bool, String> {
