@@ -52,7 +52,7 @@ pub(super) fn reserved_hint(word: &str) -> Option<String> {
         "match" | "case" => "use `switch value { 1 => ..., _ => ... }`".to_owned(),
         "async" | "await" | "spawn" | "thread" | "go" => {
             format!(
-                "`{word}` is reserved and does nothing: host functions wait by themselves, `run::parallel` runs branches"
+                "`{word}` is reserved and does nothing: host functions wait by themselves"
             )
         }
         _ if RESERVED.contains(&word) => {
