@@ -44,6 +44,16 @@ impl Kind {
         }
     }
 
+    fn article(self) -> &'static str {
+        match self {
+            Self::Text => "a string",
+            Self::Integer => "an int",
+            Self::Float => "a float",
+            Self::Bool => "a bool",
+            Self::Duration => "a duration",
+        }
+    }
+
     fn parse(self, text: &str) -> Option<Dynamic> {
         match self {
             Self::Text => Some(text.to_owned().into()),
@@ -89,7 +99,7 @@ fn declare(call: &Call<'_>, kind: Kind) -> Result<Dynamic> {
             if kind.parse(&text).is_none() || (kind != Kind::Text && kind != Kind::Duration && value.is_string()) {
                 return Err(Error::new(
                     &code::ARGUMENT_INVALID,
-                    format!("{}: the default `{text}` is not a {}", call.name, kind.name()),
+                    format!("{}: the default `{text}` is not {}", call.name, kind.article()),
                 ));
             }
             Some(text)
@@ -142,7 +152,7 @@ fn value(name: &str, declaration: &Declaration, given: &BTreeMap<String, String>
     declaration.kind.parse(text).ok_or_else(|| {
         Error::new(
             &code::PARAMETER_INVALID,
-            format!("the parameter `{name}` must be a {}, and is `{text}`", declaration.kind.name()),
+            format!("the parameter `{name}` must be {}, and is `{text}`", declaration.kind.article()),
         )
         .hint(if declaration.help.is_empty() {
             "see `tidegate run SCRIPT --help`".to_owned()

@@ -42,7 +42,7 @@ codes! {
     STATE_READ_ONLY = "state.read_only": "the state database or its folder cannot be written. tidegate records an intent before it acts; where it cannot record, it does not act.";
     STATE_NEWER = "state.newer": "the state database was written by a newer tidegate. An older one could misread it and does not try.";
     STATE_DISK_FULL = "state.disk_full": "the disk of the state folder is full. tidegate records an intent before it acts; where it cannot record, it does not act.";
-    STATE_CORRUPT = "state.corrupt": "the state database is damaged, or is not a tidegate database at all. tidegate does not repair it by guessing: restore it from a backup, or move it away and adopt what runs.";
+    STATE_CORRUPT = "state.corrupt": "the state database is damaged, or is not a tidegate database at all. tidegate does not repair it by guessing: restore it from a backup, or move it away; jobs that run are then unknown here and are left alone.";
     STATE_IO = "state.io": "the state folder could not be read or written.";
 
     RUN_NOT_FOUND = "run.not_found": "no run of that number is recorded in this workspace. `tidegate runs` lists them.";
@@ -90,7 +90,7 @@ codes! {
     JAVA_NOT_FOUND = "java.not_found": "no Java 11, 17 or 21 was found, and none could be installed.";
 
     JOB_NOT_FOUND = "job.not_found": "no job of this name is recorded in this environment.";
-    JOB_EXISTS_UNMANAGED = "job.exists_unmanaged": "the cluster already runs this job, but this workspace's state has no record of it: another clone deployed it, or `.tidegate` was lost. Deploying would start a twin, so nothing was done. Adopt it, or cancel it first.";
+    JOB_EXISTS_UNMANAGED = "job.exists_unmanaged": "the cluster already runs this job, but this workspace's state has no record of it: another clone deployed it, or `.tidegate` was lost. Deploying would start a twin, so nothing was done. Deploy from where it was deployed, or cancel it on the cluster first; this version cannot adopt it.";
     JOB_TWIN = "job.twin": "more than one live execution of one job was found on the cluster. tidegate starts none and stops none by itself.";
     JOB_UNKNOWN_OUTCOME = "job.unknown_outcome": "an earlier submission of this job was never answered, and the JobManager has restarted since: whether it ran cannot be known from here. tidegate does not guess.";
     JOB_CHANGED = "job.changed": "the job runs with another spec than the script now asks for, and this version of tidegate does not upgrade a running job.";

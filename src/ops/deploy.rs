@@ -228,10 +228,13 @@ fn live<'a>(services: &Services, spec: &JobSpec, listed: &'a [Listed]) -> Result
 }
 
 fn unmanaged(spec: &JobSpec, listing: &Listed, why: &str) -> Error {
-    Error::new(&code::JOB_EXISTS_UNMANAGED, format!("`{}` already runs on `{}` as {} ({})", spec.identity.job, spec.cluster, listing.id, listing.state))
-        .caused_by(format!("{why}; this state has no record of it"))
-        .with("flink_id", listing.id.clone())
-        .hint("deploying would start a twin: deploy from where it was deployed, or adopt it, or cancel it on the cluster first")
+    Error::new(
+        &code::JOB_EXISTS_UNMANAGED,
+        format!("`{}` already runs on `{}` as {} ({})", spec.identity.job, spec.cluster, listing.id, listing.state),
+    )
+    .caused_by(format!("{why}; this state has no record of it"))
+    .with("flink_id", listing.id.clone())
+    .hint("deploying would start a twin: deploy from where it was deployed, or cancel it on the cluster first")
 }
 
 /// The record of an execution that the cluster lists.

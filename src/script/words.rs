@@ -51,9 +51,7 @@ pub(super) fn reserved_hint(word: &str) -> Option<String> {
         "new" => "values are made by functions, without `new`".to_owned(),
         "match" | "case" => "use `switch value { 1 => ..., _ => ... }`".to_owned(),
         "async" | "await" | "spawn" | "thread" | "go" => {
-            format!(
-                "`{word}` is reserved and does nothing: host functions wait by themselves, `run::parallel` runs branches"
-            )
+            format!("`{word}` is reserved and does nothing: host functions wait by themselves")
         }
         _ if RESERVED.contains(&word) => {
             format!(

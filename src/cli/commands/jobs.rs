@@ -64,7 +64,11 @@ pub(super) fn cancel(session: &Session<'_>, job: &str, environment: Option<&str>
     let attempt = end.get("attempt").and_then(Value::as_u64).unwrap_or(0);
     session.terminal.say(&match text("action") {
         "cancelled" => format!("`{job}` (attempt {attempt}) is {}", text("state")),
-        did => format!("`{job}` (attempt {attempt}) was {} already: {did}", text("state")),
+        // "nothing", or "nothing: WHY"
+        did => {
+            let why = did.strip_prefix("nothing: ").map(|why| format!(": {why}")).unwrap_or_default();
+            format!("`{job}` (attempt {attempt}) was {} already{why}", text("state"))
+        }
     });
     if !text("checkpoint").is_empty() {
         session.terminal.say(&format!("its newest checkpoint stays: {}", text("checkpoint")));

@@ -31,13 +31,27 @@ pub(super) fn quickstart(session: &Session<'_>, environment: Option<&str>) -> Re
     let run = report.run;
     let outcome = tell(session, report);
     if outcome == Outcome::Done {
-        session.terminal.say(&format!(
-            "\nwhere to look next:\n  \
-             tidegate runs show r{run}      each step of this run, with its script line\n  \
-             tidegate logs quickstart    what Flink wrote\n  \
-             tidegate run streaming      a job that keeps running; then: tidegate ps, tidegate cancel streaming\n  \
-             tidegate cluster down       stops the local Flink"
-        ));
+        session.terminal.say(&format!("\nwhere to look next:{}", on_path()));
+        for (command, what) in [
+            (format!("runs show r{run}"), "each step of this run, with its script line"),
+            (format!("logs quickstart --env {}", environment.name), "what Flink wrote"),
+            ("run streaming".to_owned(), "a job that keeps running; then: tidegate ps, tidegate cancel streaming"),
+            (format!("cluster down {}", environment.cluster), "stops the local Flink, which otherwise goes on running"),
+        ] {
+            session.terminal.say(&format!("  tidegate {command:32}  {what}"));
+        }
     }
     Ok(outcome)
+}
+
+/// Where the program is that the commands call `tidegate`, for somebody who has just built it.
+fn on_path() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join("tidegate").is_file()) {
+        return String::new();
+    }
+    match std::env::current_exe() {
+        Ok(program) => format!(" (`tidegate` is {}; `cargo install --path .` puts it on the PATH)", program.display()),
+        Err(_) => String::new(),
+    }
 }

@@ -17,6 +17,8 @@ use crate::script::runner::{self, Report};
 pub(super) fn run(session: &Session<'_>, arguments: &args::Run) -> Result<Outcome> {
     let Some(script) = &arguments.script else {
         let mut command = args::Arguments::command();
+        // So that the usage line says `tidegate run`.
+        command.build();
         let help = command.find_subcommand_mut("run").map(|run| run.render_help().to_string()).unwrap_or_default();
         session.terminal.data(&help);
         return Ok(Outcome::Done);
