@@ -17,7 +17,7 @@ use crate::model::class::Class;
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::STATES;
 use crate::ops::effect::Acting;
-use crate::ops::{cancel, deploy, logs, observe, wait};
+use crate::ops::{cancel, deploy, logs, observe, render, wait};
 
 pub(super) const NAMESPACE: Namespace = Namespace {
     name: "job",
@@ -157,9 +157,9 @@ fn statements(call: &mut Call<'_>) -> Result<Dynamic> {
 fn sql(call: &mut Call<'_>) -> Result<Dynamic> {
     let (options, common): (SqlOptions, Common) =
         read_job(call.name, call.json(1)?, &["template", "sql", "vars", "mode"])?;
-    let rendered = super::sql::render(call, options.template.as_deref(), options.sql.as_deref(), &options.vars)?;
-    let statements = super::sql::statements(&rendered)?;
-    let source = options.template.unwrap_or_else(|| super::sql::INLINE.to_owned());
+    let rendered = super::sql::rendered(call, options.template.as_deref(), options.sql.as_deref(), &options.vars)?;
+    let statements = render::statements(&rendered)?;
+    let source = options.template.unwrap_or_else(|| render::INLINE.to_owned());
     let mut spec = spec(call, Program::Sql { source, statements }, &common)?;
     if let Some(mode) = options.mode {
         let mode = match mode {

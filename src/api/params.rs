@@ -44,13 +44,14 @@ impl Kind {
         }
     }
 
-    fn article(self) -> &'static str {
+    /// The word in a sentence.
+    fn one(self) -> &'static str {
         match self {
-            Self::Text => "a string",
-            Self::Integer => "an int",
-            Self::Float => "a float",
-            Self::Bool => "a bool",
-            Self::Duration => "a duration",
+            Self::Text => "a text",
+            Self::Integer => "a whole number",
+            Self::Float => "a number",
+            Self::Bool => "`true` or `false`",
+            Self::Duration => "a duration such as `90s`",
         }
     }
 
@@ -99,7 +100,7 @@ fn declare(call: &Call<'_>, kind: Kind) -> Result<Dynamic> {
             if kind.parse(&text).is_none() || (kind != Kind::Text && kind != Kind::Duration && value.is_string()) {
                 return Err(Error::new(
                     &code::ARGUMENT_INVALID,
-                    format!("{}: the default `{text}` is not {}", call.name, kind.article()),
+                    format!("{}: the default `{text}` is not {}", call.name, kind.one()),
                 ));
             }
             Some(text)
@@ -152,12 +153,12 @@ fn value(name: &str, declaration: &Declaration, given: &BTreeMap<String, String>
     declaration.kind.parse(text).ok_or_else(|| {
         Error::new(
             &code::PARAMETER_INVALID,
-            format!("the parameter `{name}` must be {}, and is `{text}`", declaration.kind.article()),
+            format!("the parameter `{name}` must be {}, and is `{text}`", declaration.kind.one()),
         )
         .hint(if declaration.help.is_empty() {
-            "see `tidegate run SCRIPT --help`".to_owned()
+            "`tidegate run SCRIPT --help` lists the parameters".to_owned()
         } else {
-            declaration.help.clone()
+            format!("`{name}`: {}", declaration.help)
         })
     })
 }

@@ -10,8 +10,7 @@ use super::declare::{Body, Call, Function, Namespace, Type, optional, required};
 use crate::base::secret::SecretText;
 use crate::base::{Error, Result, code};
 use crate::model::class::Class;
-use crate::model::statement::Statement;
-use crate::sql::{self, Rendered, Variable};
+use crate::ops::render::{self, Rendered, Source, Variable};
 
 pub(super) const NAMESPACE: Namespace = Namespace {
     name: "sql",
@@ -42,33 +41,8 @@ pub(super) const NAMESPACE: Namespace = Namespace {
     ],
 };
 
-/// What a SQL text that stands in a script is called.
-pub(super) const INLINE: &str = "<sql>";
-
-/// The path of a template in the workspace.
-pub(super) fn template_path(name: &str) -> String {
-    if name == INLINE || name.is_empty() { name.to_owned() } else { format!("templates/{name}") }
-}
-
-/// An error about a template, with places as paths of the workspace.
-pub(super) fn in_workspace(error: Error) -> Error {
-    error.map_files(&template_path)
-}
-
-/// The statements of a rendered SQL job, with origins as paths of the workspace.
-pub(super) fn statements(rendered: &Rendered) -> Result<Vec<Statement>> {
-    let mut statements = sql::statements(rendered).map_err(in_workspace)?;
-    for origin in statements.iter_mut().flat_map(|statement| &mut statement.origin) {
-        origin.file = template_path(&origin.file);
-        for other in origin.parts.iter_mut().filter_map(|part| part.other.as_mut()) {
-            other.file = template_path(&other.file);
-        }
-    }
-    Ok(statements)
-}
-
 /// Renders a template, or a SQL text, for the variables of the environment and `over` them those given.
-pub(super) fn render(
+pub(super) fn rendered(
     call: &Call<'_>,
     template: Option<&str>,
     text: Option<&str>,
@@ -77,22 +51,25 @@ pub(super) fn render(
     let mut variables: BTreeMap<String, Variable> =
         call.host.environment.vars.iter().map(|(name, value)| (name.clone(), from_environment(value))).collect();
     variables.extend(over.iter().map(|(name, value)| (name.clone(), from_script(value))));
-    let inputs = &call.host.inputs;
-    let load = |name: &str| inputs.template(name);
-    match (template, text) {
-        (Some(name), None) => {
-            sql::render(&sql::Request { name, load: &load, variables: &variables }).map_err(in_workspace)
-        }
-        (None, Some(text)) => sql::render_text(INLINE, text, &load, &variables).map_err(in_workspace),
+    let source = match (template, text) {
+        (Some(name), None) => Source::Template(name),
+        (None, Some(text)) => Source::Text(text),
         (Some(_), Some(_)) => {
-            Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: both `template` and `sql` are given", call.name))
-                .hint("keep one of them"))
+            return Err(Error::new(
+                &code::ARGUMENT_INVALID,
+                format!("{}: both `template` and `sql` are given", call.name),
+            )
+            .hint("keep one of them"));
         }
         (None, None) => {
-            Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: neither `template` nor `sql` is given", call.name))
-                .hint("template: \"orders.sql\""))
+            return Err(Error::new(
+                &code::ARGUMENT_INVALID,
+                format!("{}: neither `template` nor `sql` is given", call.name),
+            )
+            .hint("template: \"orders.sql\""));
         }
-    }
+    };
+    render::render(&call.host.inputs, source, &variables)
 }
 
 /// A value of the environment: `{ secret: NAME }` is a secret, at any depth.
@@ -127,7 +104,7 @@ fn do_render(call: &mut Call<'_>) -> Result<Dynamic> {
         _ => BTreeMap::new(),
     };
     let name = call.string(0);
-    Ok(text(&render(call, Some(&name), None, &vars)?.text()))
+    Ok(text(&rendered(call, Some(&name), None, &vars)?.text()))
 }
 
 fn split(call: &mut Call<'_>) -> Result<Dynamic> {
@@ -135,16 +112,15 @@ fn split(call: &mut Call<'_>) -> Result<Dynamic> {
         Some(text) => text,
         None => SecretText::plain(call.string(0)),
     };
-    let statements = sql::split(&Rendered::verbatim(INLINE, &source))?;
-    Ok(Dynamic::from_array(statements.iter().map(|statement| text(&statement.text)).collect()))
+    Ok(Dynamic::from_array(render::split(&source)?.iter().map(text).collect()))
 }
 
 fn quote(call: &mut Call<'_>) -> Result<Dynamic> {
-    Ok(sql::quote(&call.json(0)?)?.into())
+    Ok(render::quote(&call.json(0)?)?.into())
 }
 
 fn ident(call: &mut Call<'_>) -> Result<Dynamic> {
-    Ok(sql::ident(&call.string(0)).into())
+    Ok(render::ident(&call.string(0)).into())
 }
 
 /// A text for scripts: a plain string unless it holds a secret.

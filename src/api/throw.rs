@@ -42,6 +42,7 @@ pub(crate) fn raise_at(error: Error, position: Position) -> Box<EvalAltResult> {
 pub(crate) enum Stop {
     Cancelled,
     Operations(u64),
+    Memory(u64),
     Fatal,
 }
 

@@ -56,7 +56,7 @@ codes! {
     SCRIPT_SYNTAX = "script.syntax": "the script does not parse. The message names the place and what was expected there; nothing was run.";
     SCRIPT_FAILED = "script.failed": "the script raised an error of its own with `throw`, or Rhai found one while it ran.";
     SCRIPT_IMPORT = "script.import": "an `import` cannot be followed: the file is missing, leaves `scripts/`, or imports itself in a circle.";
-    SCRIPT_LIMIT = "script.limit": "the script went beyond a limit that protects the machine: operations, call depth, or the size of a string, array or map.";
+    SCRIPT_LIMIT = "script.limit": "the script went beyond a limit that protects the machine: operations, memory, call depth, or the size of a string, array or map. `limits:` in `tidegate.yaml` changes the first two.";
     SCRIPT_BANNED = "script.banned": "the function exists in Rhai but not here, since a run could not be replayed with it. The hint names what to use.";
     SCRIPT_PANIC = "script.panic": "a host function crashed. tidegate is still whole, and the run can be resumed. Please report it.";
     FUNCTION_UNKNOWN = "function.unknown": "no function or method of this name takes these arguments.";

@@ -48,6 +48,13 @@ pub fn capture(command: &[String], timeout: Duration) -> Result<String> {
     }
 }
 
+/// The bytes of memory that this process uses; none where the system does not tell.
+pub fn memory_of_this() -> Option<u64> {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let resident: u64 = pages.split(' ').nth(1)?.parse().ok()?;
+    Some(resident.saturating_mul(u64::try_from(rustix::param::page_size()).ok()?))
+}
+
 fn collect(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();

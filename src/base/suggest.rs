@@ -15,7 +15,7 @@ pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> St
     let candidates: Vec<&str> = candidates.into_iter().collect();
     match nearest(word, candidates.iter().copied()) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
-        None if candidates.is_empty() => "there is none".to_owned(),
+        None if candidates.is_empty() => "there are none yet".to_owned(),
         None => format!("there is {}", list(&candidates)),
     }
 }

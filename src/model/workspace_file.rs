@@ -26,6 +26,21 @@ pub struct WorkspaceFile {
     /// Where state is kept; `.tidegate` beside the file if absent.
     #[serde(default)]
     pub state_dir: Option<String>,
+    /// What scripts may use, where the defaults do not fit.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What scripts may use; what is not given keeps its default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Script operations in one run.
+    #[serde(default)]
+    pub operations: Option<u64>,
+    /// Megabytes of memory of the process.
+    #[serde(default)]
+    pub memory_mb: Option<u64>,
 }
 
 /// A cluster.

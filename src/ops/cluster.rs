@@ -11,6 +11,9 @@ use crate::drivers::local::{self, cluster as local_cluster};
 use crate::model::job_status::Listed;
 use crate::model::trace;
 
+pub use crate::drivers::local::Progress as Told;
+pub use crate::drivers::local::cluster::State;
+
 /// A cluster as configured.
 #[derive(Debug, Clone)]
 pub enum Definition {
@@ -144,7 +147,7 @@ fn listed(job: JobOverview) -> Listed {
 }
 
 /// Shows the user what a long operation does.
-pub type Progress = Arc<dyn Fn(&local::Progress) + Send + Sync>;
+pub type Progress = Arc<dyn Fn(&Told) + Send + Sync>;
 
 /// The clusters of a workspace.
 #[derive(Clone)]

@@ -5,6 +5,8 @@ use crate::base::cancel::Cancel;
 use crate::drivers::local::install::{self, FlinkHome, Installed};
 use crate::drivers::local::{Report, Surroundings, cache_dir};
 
+pub use crate::drivers::local::install::Origin;
+
 /// Finds or installs a Flink version.
 ///
 /// # Errors

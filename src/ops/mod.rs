@@ -11,6 +11,7 @@ pub mod install;
 pub mod logs;
 pub mod observe;
 pub mod refusal;
+pub mod render;
 pub mod services;
 pub mod state_guard;
 pub mod submit;

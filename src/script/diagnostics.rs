@@ -169,7 +169,11 @@ fn terminated(fatal: &Fatal, token: &Dynamic) -> Error {
         Some(Stop::Cancelled) => Error::new(&code::CANCELLED, "cancelled"),
         Some(Stop::Operations(limit)) => {
             Error::new(&code::SCRIPT_LIMIT, format!("the script ran {limit} operations and was not done"))
-                .hint("a loop without end? to wait, use `wait_for` or `time::sleep(\"1s\")`")
+                .hint("a loop without end? to wait, use `wait_for` or `time::sleep(\"1s\")`; `limits: { operations: ... }` in tidegate.yaml allows more")
+        }
+        Some(Stop::Memory(limit)) => {
+            Error::new(&code::SCRIPT_LIMIT, format!("the script uses more than {} MB of memory", limit >> 20))
+                .hint("does a map or a text grow without end? `limits: { memory_mb: ... }` in tidegate.yaml allows more")
         }
         Some(Stop::Fatal) | None => {
             fatal.error().unwrap_or_else(|| Error::new(&code::INTERNAL, "the script was ended and nobody said why"))

@@ -6,16 +6,20 @@ use rhai::{Array, Dynamic, Engine, FnPtr, Map};
 
 use crate::api::throw::{Fatal, Stop};
 use crate::base::cancel::Cancel;
+use crate::base::process;
+use crate::model::workspace_file;
 
 /// Limits of one run. The defaults let no honest deploy script notice them.
 ///
 /// Rhai measures strings, arrays and maps when they are built, pushed to or passed on, and the measuring is not free: with
 /// limits on, every `push` measures the whole array (100 000 pushes take seconds). `m[key] = value` is *not* measured by
-/// Rhai 1.27; there only the limit of operations holds.
+/// Rhai 1.27; there the limits of operations and of memory hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Script operations in one run, all its branches together.
     pub operations: u64,
+    /// Bytes of memory of the whole process; a script that goes on allocating is ended instead of the machine.
+    pub memory_bytes: u64,
     /// Script functions that call each other.
     pub call_levels: usize,
     /// Nesting of expressions and blocks, in a function and outside.
@@ -38,6 +42,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             operations: 200_000_000,
+            memory_bytes: 1 << 30,
             call_levels: 64,
             expression_depth: 64,
             string_bytes: 16 << 20,
@@ -50,6 +55,16 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The defaults, and over them what `tidegate.yaml` says.
+    pub fn configured(given: &workspace_file::Limits) -> Self {
+        let defaults = Self::default();
+        Self {
+            operations: given.operations.unwrap_or(defaults.operations),
+            memory_bytes: given.memory_mb.map_or(defaults.memory_bytes, |megabytes| megabytes.saturating_mul(1 << 20)),
+            ..defaults
+        }
+    }
+
     pub(super) fn apply(&self, engine: &mut Engine) {
         // Rhai's own defaults differ between debug and release builds of the host: nothing may be left to them.
         engine.set_max_call_levels(self.call_levels);
@@ -62,19 +77,27 @@ impl Limits {
     }
 }
 
-/// Stops the script at its next operation when it was cancelled, used up its operations, or met a fatal error.
+/// Every how many operations the memory is looked at: it costs about 2 µs.
+const LOOK: u64 = 1024;
+
+/// Stops the script at its next operation when it was cancelled, used up its operations or memory, or met a fatal error.
 pub(super) fn watch(engine: &mut Engine, limits: &Limits, cancel: Cancel, fatal: Fatal) {
-    let limit = limits.operations;
+    let (limit, memory) = (limits.operations, limits.memory_bytes);
     let operations = AtomicU64::new(0);
     engine.on_progress(move |_| {
         let stop = if fatal.is_raised() {
             Stop::Fatal
         } else if cancel.is_cancelled() {
             Stop::Cancelled
-        } else if operations.fetch_add(1, Ordering::Relaxed) >= limit {
-            Stop::Operations(limit)
         } else {
-            return None;
+            let done = operations.fetch_add(1, Ordering::Relaxed);
+            if done >= limit {
+                Stop::Operations(limit)
+            } else if done % LOOK == LOOK - 1 && process::memory_of_this().is_some_and(|used| used > memory) {
+                Stop::Memory(memory)
+            } else {
+                return None;
+            }
         };
         Some(Dynamic::from(stop))
     });

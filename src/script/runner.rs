@@ -283,6 +283,7 @@ fn file_name(script: &str) -> String {
 fn not_found(inputs: &Inputs, name: &str) -> Error {
     let error = Error::new(&code::SCRIPT_NOT_FOUND, format!("there is no script `{ROOT}{name}` in the workspace"));
     match inputs.folder().list("scripts/**/*.rhai") {
+        Ok(files) if files.is_empty() => error.hint("there is no script at all: `tidegate init` writes two examples"),
         Ok(files) => error.hint(suggest::hint(name, files.iter().filter_map(|file| file.strip_prefix(ROOT)))),
         Err(_) => error,
     }

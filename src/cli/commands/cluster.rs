@@ -7,9 +7,7 @@ use crate::api::table::layout;
 use crate::base::Result;
 use crate::cli::Outcome;
 use crate::cli::args::ClusterCommand;
-use crate::drivers::flink::Client;
-use crate::drivers::local::cluster::State;
-use crate::ops::cluster::Definition;
+use crate::ops::cluster::{Clusters, Definition, Start, State};
 use crate::workspace::Workspace;
 
 pub(super) fn cluster(session: &Session<'_>, command: &ClusterCommand) -> Result<Outcome> {
@@ -51,7 +49,7 @@ fn status(session: &Session<'_>, workspace: &Workspace, only: Option<&str>, json
     }
     let mut facts = Vec::new();
     for name in clusters.names().filter(|name| only.is_none_or(|only| only == *name)) {
-        facts.push(session.wait(describe(name, clusters.definition(name)?))?);
+        facts.push(session.wait(describe(name, clusters))?);
     }
     if json {
         session.terminal.json(&Value::Array(facts));
@@ -73,8 +71,8 @@ fn status(session: &Session<'_>, workspace: &Workspace, only: Option<&str>, json
     Ok(Outcome::Done)
 }
 
-async fn describe(name: &str, definition: &Definition) -> Result<Value> {
-    match definition {
+async fn describe(name: &str, clusters: &Clusters) -> Result<Value> {
+    match clusters.definition(name)? {
         Definition::Local(cluster) => {
             let status = cluster.status().await?;
             let state = match status.state {
@@ -96,7 +94,7 @@ async fn describe(name: &str, definition: &Definition) -> Result<Value> {
                 "processes": processes, "problems": status.problems,
             }))
         }
-        Definition::Session { url } => Ok(match Client::new(url)?.overview().await {
+        Definition::Session { url } => Ok(match clusters.connect(name, Start::No).await?.client.overview().await {
             Ok(overview) => json!({
                 "cluster": name, "kind": "session", "state": "up", "flink": overview.flink_version, "slots": overview.slots_total,
                 "free": overview.slots_available, "jobs": overview.jobs_running, "url": url, "problems": [],

@@ -7,8 +7,7 @@ use crate::api::table::layout;
 use crate::base::Result;
 use crate::cli::Outcome;
 use crate::cli::args::FlinkCommand;
-use crate::drivers::local::install::Origin;
-use crate::ops::install;
+use crate::ops::install::{self, Origin};
 
 pub(super) fn flink(session: &Session<'_>, command: &FlinkCommand) -> Result<Outcome> {
     match command {

@@ -16,7 +16,7 @@ use super::args::{Arguments, Command};
 use super::terminal::Terminal;
 use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code, suggest};
-use crate::drivers::local::Progress;
+use crate::ops::cluster::Told;
 use crate::script::runner::Setting;
 use crate::script::{Limits, reference};
 use crate::workspace::Workspace;
@@ -36,9 +36,9 @@ impl Session<'_> {
 
     pub(super) fn progress(&self) -> crate::ops::cluster::Progress {
         let terminal = self.terminal.clone();
-        Arc::new(move |progress: &Progress| match progress {
-            Progress::Word(text) => terminal.progress(text),
-            Progress::Bytes { what, done, total } => terminal.bytes(what, *done, *total),
+        Arc::new(move |told: &Told| match told {
+            Told::Word(text) => terminal.progress(text),
+            Told::Bytes { what, done, total } => terminal.bytes(what, *done, *total),
         })
     }
 
@@ -53,7 +53,7 @@ impl Session<'_> {
             cancel: self.cancel.clone(),
             runtime: self.runtime.handle().clone(),
             output: self.terminal.clone(),
-            limits: Limits::default(),
+            limits: Limits::configured(&workspace.file.limits),
         }
     }
 }

@@ -1,3 +1,5 @@
+//! The reading of traces, against real answers.
+
 use std::path::Path;
 
 use super::*;
