@@ -34,6 +34,7 @@ mod halting {
     use std::io::Write;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use rustix::process::{Signal, getpid, kill_process};
 
@@ -56,8 +57,10 @@ mod halting {
             let _ = writeln!(file, "{name}");
         }
         if count == plan.at {
-            // A process may always signal itself.
+            // A process may always signal itself. The kernel may hand the signal to another thread first, and this one
+            // must not get to the next boundary before it stands still.
             let _ = kill_process(getpid(), plan.signal);
+            std::thread::park_timeout(Duration::from_millis(100));
         }
     }
 
