@@ -11,8 +11,14 @@ use std::time::{Duration, Instant};
 
 #[path = "real_flink/batch.rs"]
 mod batch;
+#[path = "real_flink/jars.rs"]
+mod jars;
 #[path = "support/java.rs"]
 mod java;
+#[path = "real_flink/loss.rs"]
+mod loss;
+#[path = "real_flink/mistakes.rs"]
+mod mistakes;
 #[path = "support/recorder.rs"]
 mod recorder;
 #[path = "real_flink/streaming.rs"]
@@ -27,8 +33,12 @@ type Scenario = (&'static str, fn(&Cluster));
 
 /// In two rows that run side by side, each in its order.
 const ROWS: [&[Scenario]; 2] = [
-    &[("streaming", streaming::lives_is_seen_and_goes_on_from_its_checkpoint)],
-    &[("clone", streaming::a_clone_without_the_state_starts_no_twin)],
+    &[
+        ("streaming", streaming::lives_is_seen_and_goes_on_from_its_checkpoint),
+        ("clone", streaming::a_clone_without_the_state_starts_no_twin),
+        ("mistakes", mistakes::mistakes_in_sql_are_told_with_their_line),
+    ],
+    &[("jars", jars::a_jar_with_main_class_and_arguments), ("functions", jars::a_function_in_a_jar_of_the_job)],
 ];
 
 #[test]
@@ -37,6 +47,16 @@ fn scripts_on_a_cluster_that_quickstart_started() {
     let (cluster, first) = Cluster::started_by(Workspace::init("first"), &["quickstart"]);
     batch::quickstart_shows_what_the_table_holds(&cluster, &first);
     side_by_side(&cluster, &ROWS);
+}
+
+#[test]
+fn a_cluster_that_is_killed() {
+    let cluster = loss::cluster();
+    let row: &[Scenario] = &[
+        ("no slots", loss::no_slots_is_told_as_the_root_cause),
+        ("loss", loss::a_killed_job_manager_loses_no_state_silently),
+    ];
+    side_by_side(&cluster, &[row]);
 }
 
 /// Runs every row in a thread; all of them end before a failure is told.

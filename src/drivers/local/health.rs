@@ -48,8 +48,9 @@ struct TaskManager {
 
 /// Asks the JobManager at `url`; `None` where it does not answer, or not like one.
 pub(super) async fn ask(client: &reqwest::Client, url: &str) -> Option<Answer> {
-    let overview: Overview = get(client, format!("{url}/overview")).await?;
+    // In this order: a TaskManager that is seen has its slots counted, where it registers between the two.
     let registered: TaskManagers = get(client, format!("{url}/taskmanagers")).await?;
+    let overview: Overview = get(client, format!("{url}/overview")).await?;
     Some(Answer {
         slots_total: overview.slots_total,
         slots_free: overview.slots_available,
