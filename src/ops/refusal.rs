@@ -6,7 +6,7 @@ use crate::base::error::Place;
 use crate::base::{Error, code};
 use crate::model::diagnosis::{Diagnosis, Kind, diagnose};
 use crate::model::job_spec::{JobSpec, Program};
-use crate::model::statement::{Statement, find_by_table};
+use crate::model::statement::{Kind as StatementKind, Statement, find_by_table};
 
 /// The error for a request to run that Flink refused with this body.
 pub fn explain(spec: &JobSpec, status: u16, body: &str, connection: &Connection) -> Error {
@@ -51,7 +51,8 @@ fn with_diagnosis(mut error: Error, spec: &JobSpec, diagnosis: &Diagnosis) -> Er
     if let Program::Sql { statements, .. } = &spec.program {
         let index = diagnosis
             .statement
-            .or_else(|| diagnosis.table.as_deref().and_then(|table| find_by_table(statements, table)))
+            .or_else(|| setting(statements, diagnosis))
+            .or_else(|| diagnosis.table.as_deref().and_then(|table| by_table(statements, diagnosis, table)))
             .filter(|index| *index < statements.len());
         if let Some(index) = index {
             let statement = &statements[index];
@@ -65,6 +66,29 @@ fn with_diagnosis(mut error: Error, spec: &JobSpec, diagnosis: &Diagnosis) -> Er
         Some(hint) => error.hint(hint.clone()),
         None => error,
     }
+}
+
+/// The statement about a table. What does not fit into it was inserted; all else is said of its definition.
+fn by_table(statements: &[Statement], diagnosis: &Diagnosis, table: &str) -> Option<usize> {
+    if diagnosis.chain.iter().any(|line| line.starts_with("Column types of query result and sink for ")) {
+        let inserts = statements.iter().enumerate().filter(|(_, statement)| statement.kind == StatementKind::Insert);
+        let into: Vec<_> =
+            inserts.filter(|(_, statement)| find_by_table(std::slice::from_ref(*statement), table).is_some()).collect();
+        // Of several, Flink does not say which.
+        if let [(index, _)] = into.as_slice() {
+            return Some(*index);
+        }
+    }
+    find_by_table(statements, table)
+}
+
+/// The `SET` of the option whose value Flink could not read.
+fn setting(statements: &[Statement], diagnosis: &Diagnosis) -> Option<usize> {
+    let lines = diagnosis.chain.iter().chain([&diagnosis.root_cause]);
+    let key = lines.filter_map(|line| Some(line.split_once("for key '")?.1.split_once('\'')?.0)).next()?;
+    statements
+        .iter()
+        .rposition(|statement| matches!(&statement.kind, StatementKind::Set { key: set, .. } if set == key))
 }
 
 /// The template line of a position inside a statement, or else of its first line.
