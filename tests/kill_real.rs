@@ -57,7 +57,8 @@ fn killed_at_random_moments_one_execution_lives_on_a_real_flink() {
         let before = newest_run(sandbox).0;
         let mut process = sandbox.start(&["run", "deploy", "-p", &given], None);
         // The moment itself is what is drawn.
-        std::thread::sleep(moment);
+        // The moment itself is the case: nothing is awaited.
+        std::thread::park_timeout(moment);
         kills += usize::from(process.kill().was_killed());
         let (run, status) = newest_run(sandbox);
         let begun =

@@ -252,7 +252,8 @@ impl Case {
             Moment::After(time) => {
                 let mut process = sandbox.start(&command, None);
                 // The moment itself is what is drawn.
-                std::thread::sleep(time);
+                // The moment itself is the case: nothing is awaited.
+                std::thread::park_timeout(time);
                 process.kill()
             }
         };
