@@ -57,7 +57,10 @@ fn workspace(flink: &FakeFlink) -> tempfile::TempDir {
         write(&format!("templates/{template}"), TABLES.as_bytes());
     }
     write("jars/count.jar", &jar("com/example/CountJob.class"));
-    write("scripts/prepare.rhai", b"job::sql(\"orders\", #{ template: \"orders.sql\" }).deploy().wait_for(\"RUNNING\", \"1m\");");
+    write(
+        "scripts/prepare.rhai",
+        b"job::sql(\"orders\", #{ template: \"orders.sql\" }).deploy().wait_for(\"RUNNING\", \"1m\");",
+    );
     folder
 }
 

@@ -149,7 +149,12 @@ pub fn read<T: DeserializeOwned>(function: &str, options: Value, known: &[&str])
     }
     serde_path_to_error::deserialize(options).map_err(|error| {
         let path = error.path().to_string();
-        let why = error.into_inner().to_string();
+        // serde names Rust's types.
+        let why = error
+            .into_inner()
+            .to_string()
+            .replace("expected u32", "expected a whole number")
+            .replace("expected usize", "expected a whole number");
         let place = if path == "." { String::new() } else { format!(" `{path}`") };
         // "unknown variant `exactly_onc`, expected `exactly_once` or `at_least_once`"
         let quoted: Vec<&str> = why.split('`').skip(1).step_by(2).collect();
@@ -315,7 +320,7 @@ mod tests {
             ),
             (
                 json!({"parallelism": "2"}),
-                "job::sql: option `parallelism`: invalid type: string \"2\", expected u32",
+                "job::sql: option `parallelism`: invalid type: string \"2\", expected a whole number",
                 None,
             ),
             (json!({"parallelism": 0}), "job::sql: option `parallelism` must be at least 1", None),

@@ -1,0 +1,43 @@
+//! Ctrl-C: ends a script at once, and leaves a journal that can be resumed.
+
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Workspace;
+
+/// Sends a signal and waits for the end.
+pub(crate) fn end(mut child: Child, signal: Signal) -> ExitStatus {
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+    child.wait().unwrap()
+}
+
+/// Waits until the first run has recorded a step of this function.
+pub(crate) fn wait_for_step(workspace: &Workspace, function: &str) {
+    let state = workspace.path().join(".tidegate/state.db");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline {
+        let found = rusqlite::Connection::open(&state).ok().and_then(|state| {
+            state.query_row("SELECT 1 FROM steps WHERE function = ?1", [function], |row| row.get::<_, i64>(0)).ok()
+        });
+        if found.is_some() {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    panic!("no step `{function}` came");
+}
+
+#[test]
+fn an_interrupt_ends_a_sleep_and_a_busy_loop() {
+    for rest in ["time::sleep(\"1h\");", "let n = 0; loop { n += 1; }"] {
+        let workspace = Workspace::idle();
+        workspace.write("scripts/it.rhai", &format!("files::exists(\"x\");\n{rest}\n"));
+        let child = workspace.command(&["run", "it"]).stderr(Stdio::null()).spawn().unwrap();
+        wait_for_step(&workspace, "files::exists");
+        assert_eq!(end(child, Signal::INT).code(), Some(130), "{rest}");
+        let runs = workspace.tidegate(&["runs"]);
+        assert!(runs.contains("interrupted"), "{runs}");
+    }
+}

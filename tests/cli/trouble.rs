@@ -1,0 +1,73 @@
+//! What somebody gets when the cluster is in trouble.
+
+use insta::assert_snapshot;
+
+use super::Workspace;
+use super::support::fake_flink::{FakeFlink, Fault, Reply};
+
+const JOB: &str = "let spec = job::sql(\"orders\", #{ template: \"orders.sql\" });\nlet job = spec.deploy();\nprint(job.wait_for(\"RUNNING\", \"10s\").state);\n";
+
+fn staged(flink: &FakeFlink) -> Workspace {
+    let workspace = Workspace::on(&flink.url());
+    workspace.write(
+        "templates/orders.sql",
+        "CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\n\nCREATE TABLE k (i INT) WITH ('connector' = 'blackhole');\nINSERT INTO k SELECT i FROM s;\n",
+    );
+    workspace
+}
+
+#[test]
+fn a_job_from_deploy_to_cancel() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink);
+    assert_snapshot!("deploy", workspace.script(JOB));
+    assert_snapshot!("deploy_again", workspace.script(JOB));
+    assert_eq!(flink.executions().len(), 1);
+    assert_snapshot!("ps", workspace.tidegate(&["ps"]));
+    assert_snapshot!("cancel", workspace.tidegate(&["cancel", "orders"]));
+    assert_snapshot!("cancel_again", workspace.tidegate(&["cancel", "orders"]));
+    assert_snapshot!("resume_of_a_done_run", workspace.tidegate(&["resume", "r1"]));
+    flink.refuse();
+    assert_snapshot!("ps_unreachable", workspace.tidegate(&["ps"]));
+}
+
+#[test]
+fn a_clone_without_the_state_starts_no_twin() {
+    let flink = FakeFlink::start();
+    staged(&flink).script(JOB);
+    assert_snapshot!("exists_unmanaged", staged(&flink).script(JOB));
+    assert_eq!(flink.executions().len(), 1);
+}
+
+#[test]
+fn a_cluster_that_is_down() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink);
+    flink.refuse();
+    assert_snapshot!("cluster_down", workspace.script(JOB));
+    assert_snapshot!("cluster_status_down", workspace.tidegate(&["cluster", "status"]));
+}
+
+#[test]
+fn a_proxy_that_answers_in_html() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink);
+    flink.fault("GET", "/jobs/overview", 1, Fault::AnswerBefore(Reply::html(200, "<html>please log in</html>")));
+    assert_snapshot!("cluster_html", workspace.script(JOB));
+}
+
+#[test]
+fn sql_that_flink_refuses() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink);
+    for case in ["missingconn", "column"] {
+        let path = format!("{}/tests/data/flink-answers/{case}-h120.json", env!("CARGO_MANIFEST_DIR"));
+        // What another runner called a statement, ours calls so.
+        let body = std::fs::read_to_string(path)
+            .unwrap()
+            .replace("SQLRUNNER_STATEMENT_ERROR statement=3", "TIDEGATE_STATEMENT 2");
+        flink.fault("POST", "/run", 1, Fault::AnswerBefore(Reply::captured(400, body)));
+        assert_snapshot!(format!("refused_{case}"), workspace.script(JOB));
+    }
+    assert!(flink.executions().is_empty());
+}
