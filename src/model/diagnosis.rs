@@ -343,7 +343,7 @@ fn hint(kind: &Kind, table: Option<&str>) -> Option<String> {
                     format!("did you mean `{near}`? Else add the jar that brings `{identifier}`: `jars: [...]`")
                 }
                 None => {
-                    format!("add the jar that brings `{identifier}` to the job: `jars: [...]` or `dependencies: [...]`")
+                    format!("add the jar that brings `{identifier}` to the job: `jars: [...]`")
                 }
             }
         }
@@ -370,7 +370,7 @@ fn hint(kind: &Kind, table: Option<&str>) -> Option<String> {
             "keep the operators that hold state as they were, or say which state may be lost".to_owned()
         }
         Kind::ClassNotFound => {
-            "add the jar that holds the class to the job: `jars: [...]` or `dependencies: [...]`".to_owned()
+            "add the jar that holds the class to the job: `jars: [...]`".to_owned()
         }
         Kind::ClassVersion => {
             "a jar of the job was built for another Flink version: use the one for this cluster".to_owned()
