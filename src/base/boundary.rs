@@ -58,6 +58,10 @@ mod halting {
         if count == plan.at {
             // A process may always signal itself.
             let _ = kill_process(getpid(), plan.signal);
+            if plan.signal == Signal::STOP {
+                // Another thread may take the signal, and this one would run on for a moment, past the boundary.
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
         }
     }
 
