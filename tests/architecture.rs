@@ -129,7 +129,8 @@ fn top_level(list: &str) -> Vec<&str> {
 
 #[test]
 fn imports_are_read() {
-    let layers = named("use crate::base::{Error};\nuse crate::{model::run, ops::{wait, cancel}};\nlet x = crate::sql::split();");
+    let layers =
+        named("use crate::base::{Error};\nuse crate::{model::run, ops::{wait, cancel}};\nlet x = crate::sql::split();");
     assert_eq!(layers, BTreeSet::from(["base", "model", "ops", "sql"].map(str::to_owned)));
 }
 
