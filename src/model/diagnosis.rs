@@ -369,9 +369,7 @@ fn hint(kind: &Kind, table: Option<&str>) -> Option<String> {
         Kind::StateIncompatible => {
             "keep the operators that hold state as they were, or say which state may be lost".to_owned()
         }
-        Kind::ClassNotFound => {
-            "add the jar that holds the class to the job: `jars: [...]`".to_owned()
-        }
+        Kind::ClassNotFound => "add the jar that holds the class to the job: `jars: [...]`".to_owned(),
         Kind::ClassVersion => {
             "a jar of the job was built for another Flink version: use the one for this cluster".to_owned()
         }

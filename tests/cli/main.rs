@@ -84,11 +84,8 @@ impl Workspace {
         let real = self.path().canonicalize().unwrap();
         let mut text =
             text.replace(&*real.to_string_lossy(), "[folder]").replace(&*self.path().to_string_lossy(), "[folder]");
-        for (mask, is_part, least) in
-            [("[id]", (|c: char| c.is_ascii_digit() || ('a'..='f').contains(&c)) as fn(char) -> bool, 32)]
-        {
-            text = masked_words(&text, is_part, least, mask);
-        }
+        let is_hexadecimal = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        text = masked_words(&text, is_hexadecimal, 32, "[id]");
         let mut lines = Vec::new();
         for line in text.lines() {
             lines.push(mask_line(line));
