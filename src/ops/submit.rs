@@ -98,9 +98,9 @@ pub async fn drive(
             },
         };
         match connection.client.run_jar(&jar, request).await {
-            Ok(Answer::Accepted { .. }) => return pursuit.accepted(),
+            Ok(Answer::Accepted { .. }) => return pursuit.accepted().await,
             // It had arrived before.
-            Ok(Answer::Duplicate) if pursuit.doubt.is_some() => return pursuit.accepted(),
+            Ok(Answer::Duplicate) if pursuit.doubt.is_some() => return pursuit.accepted().await,
             Ok(Answer::Duplicate) => return pursuit.id_is_taken(),
             Ok(Answer::JarMissing) if uploads < 3 => uploads += 1,
             Ok(Answer::JarMissing) => {
@@ -110,7 +110,7 @@ pub async fn drive(
             }
             Ok(Answer::Refused { status, body }) => match connection.job(&attempt.flink_id).await {
                 // main() may submit and then fail: the job is there all the same.
-                Ok(Some(_)) => return pursuit.accepted(),
+                Ok(Some(_)) => return pursuit.accepted().await,
                 Ok(None) => {
                     let error = refusal::explain(spec, status, &services.secrets.mask(&body), connection);
                     return Err(pursuit.refused(error)?);
@@ -175,7 +175,7 @@ impl Pursuit<'_> {
     /// With high availability a new JobManager has recovered the job under its id; else nobody knows.
     async fn after_restart(&self) -> Result<()> {
         match self.connection.job(&self.attempt.flink_id).await? {
-            Some(_) => self.accepted(),
+            Some(_) => self.accepted().await,
             None => Err(forgotten(self.attempt, self.spec, self.connection)),
         }
     }
@@ -201,8 +201,22 @@ impl Pursuit<'_> {
         }
     }
 
-    fn accepted(&self) -> Result<()> {
-        self.services.store.settle_attempt(self.attempt, Submission::Accepted, None)
+    async fn accepted(&self) -> Result<()> {
+        self.services.store.settle_attempt(self.attempt, Submission::Accepted, None)?;
+        let now = self.services.store.attempt(self.attempt.job, self.attempt.number)?;
+        if now.is_none_or(|now| now.submission != Submission::GivenUp) {
+            return Ok(());
+        }
+        // This process was stopped before it sent, and somebody declared meanwhile that the attempt does not run.
+        self.connection.client.cancel(&self.attempt.flink_id).await?;
+        Err(Error::new(
+            &code::RUN_SUPERSEDED,
+            format!(
+                "attempt {} of `{}` was given up while this process stood still",
+                self.attempt.number, self.spec.identity.job
+            ),
+        )
+        .hint(format!("what it started late was cancelled at once: {}", self.attempt.flink_id)))
     }
 
     /// Records a refusal and hands the error back.
