@@ -40,7 +40,7 @@ fn a_secret_is_nowhere_but_on_the_cluster() {
     let text = String::from_utf8_lossy(&said);
     assert!(text.contains("user:***") && text.contains("'password' = '***'"), "{text}");
     // It did reach the cluster, escaped for the string that it stands in.
-    let sent = flink.requests().into_iter().filter(|request| request.path.ends_with("/run")).last().unwrap().body;
+    let sent = flink.requests().into_iter().rfind(|request| request.path.ends_with("/run")).unwrap().body;
     let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
     let arguments = sent["programArgsList"].as_array().unwrap();
     let decoded: Vec<String> = arguments
