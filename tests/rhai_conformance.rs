@@ -1067,7 +1067,7 @@ mod limits_hold {
         2 | loop { x = 2; }
           |            ^
           |
-          = hint: a loop without end? to wait, use `wait_for` or `time::sleep("1s")`
+          = hint: a loop without end? to wait, use `wait_for` or `time::sleep("1s")`; `limits: { operations: ... }` in tidegate.yaml allows more
         "#);
         // Rhai's own count starts anew in every closure that a native function calls.
         let script = "let a = []; a.pad(1000, 0); loop { a.map(|x| x + 1); }";

@@ -121,7 +121,10 @@ pub(crate) fn a_clone_without_the_state_starts_no_twin(cluster: &Cluster) {
         let refused = workspace.tidegate(&["run", "streaming"]).fails("job.exists_unmanaged");
         let asked = recorder.take();
         assert!(asked.iter().all(|request| request.starts_with("GET ")), "{asked:?}");
-        assert!(refused.err.contains(id) && refused.err.contains(why) && refused.err.contains("adopt"), "{refused}");
+        assert!(
+            refused.err.contains(id) && refused.err.contains(why) && refused.err.contains("would start a twin"),
+            "{refused}"
+        );
         assert!(workspace.json(&["ps"]).as_array().unwrap().is_empty());
     }
     // The same with the state of the original deleted.

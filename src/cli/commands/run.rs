@@ -77,7 +77,13 @@ pub(super) fn tell(session: &Session<'_>, report: Report) -> Outcome {
             session.terminal.say(&format!("run r{id} waits; `tidegate runs show r{id}` shows its open step"));
             Outcome::Waiting
         }
-        RunStatus::Failed | RunStatus::Abandoned | RunStatus::Running => {
+        RunStatus::Running => {
+            session.terminal.say(&format!(
+                "how run r{id} ended could not be recorded; when that is mended, `tidegate resume r{id}` goes on"
+            ));
+            Outcome::Failed
+        }
+        RunStatus::Failed | RunStatus::Abandoned => {
             session.terminal.say(&format!("run r{id} failed; `tidegate runs show r{id}` shows its steps"));
             Outcome::Failed
         }
