@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::base::hash::{sha256, sha256_file};
+use crate::base::hash::sha256_file;
 use crate::base::{Error, Result, code};
 use crate::drivers::folder::Folder;
 use crate::model::job_spec::Artifact;
@@ -121,11 +121,6 @@ impl Inputs {
             self.store.pin(run, "artifact", &[(path, sha256.as_bytes())])?;
         }
         Ok(Artifact { path: path.to_owned(), sha256 })
-    }
-
-    /// The hash of a text, as the journal and listings show it.
-    pub fn short_hash(text: &str) -> String {
-        sha256(text.as_bytes())[..12].to_owned()
     }
 }
 

@@ -134,22 +134,6 @@ impl Store {
         })
     }
 
-    /// Records the newest completed checkpoint that was seen of an attempt.
-    ///
-    /// # Errors
-    /// `state.*`.
-    pub fn record_checkpoint(&self, attempt: &Attempt, checkpoint: &str) -> Result<()> {
-        self.write(Durability::Full, |transaction| {
-            transaction
-                .execute(
-                    "UPDATE attempt_rows SET checkpoint = ?3 WHERE job = ?1 AND number = ?2",
-                    params![attempt.job, attempt.number, checkpoint],
-                )
-                .map_err(sql)?;
-            Ok(())
-        })
-    }
-
     /// Records who asked for the end of an attempt, before it is asked for.
     ///
     /// # Errors
