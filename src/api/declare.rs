@@ -7,84 +7,13 @@ use serde_json::Value;
 use std::any::TypeId;
 
 use super::convert::{from_json, to_json, type_name};
-use super::handle::Job;
 use super::host::{Context, Host};
-use super::params::Declaration;
-use super::spec::Spec;
 use super::throw::{Thrown, into_rhai, raise};
+pub use super::types::Type;
 use crate::base::code::Code;
-use crate::base::secret::SecretText;
 use crate::base::{Error, Result, code};
 use crate::model::class::Class;
 use crate::ops::effect::{Acting, Call as EffectCall};
-
-/// A type of the script surface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Type {
-    Any,
-    Unit,
-    Bool,
-    Integer,
-    String,
-    /// A string, or a secret.
-    Text,
-    Array,
-    Map,
-    Closure,
-    Secret,
-    Spec,
-    Job,
-    Declaration,
-}
-
-impl Type {
-    /// The word in documents.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Any => "any",
-            Self::Unit => "()",
-            Self::Bool => "bool",
-            Self::Integer => "int",
-            Self::String => "string",
-            Self::Text => "text",
-            Self::Array => "array",
-            Self::Map => "map",
-            Self::Closure => "closure",
-            Self::Secret => "secret",
-            Self::Spec => "spec",
-            Self::Job => "job",
-            Self::Declaration => "declaration",
-        }
-    }
-
-    fn accepts(self, value: &Dynamic) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Unit => value.is_unit(),
-            Self::Bool => value.is_bool(),
-            Self::Integer => value.is_int(),
-            Self::String => value.is_string(),
-            Self::Text => value.is_string() || value.is::<SecretText>(),
-            Self::Array => value.is_array(),
-            Self::Map => value.is_map(),
-            Self::Closure => value.is_fnptr(),
-            Self::Secret => value.is::<SecretText>(),
-            Self::Spec => value.is::<Spec>(),
-            Self::Job => value.is::<Job>(),
-            Self::Declaration => value.is::<Declaration>(),
-        }
-    }
-
-    fn type_id(self) -> TypeId {
-        match self {
-            Self::Secret => TypeId::of::<SecretText>(),
-            Self::Spec => TypeId::of::<Spec>(),
-            Self::Job => TypeId::of::<Job>(),
-            Self::Declaration => TypeId::of::<Declaration>(),
-            _ => TypeId::of::<Dynamic>(),
-        }
-    }
-}
 
 /// A parameter of a host function.
 #[derive(Debug, Clone, Copy)]
@@ -343,31 +272,13 @@ fn check_arguments(call: &Call<'_>) -> Result<()> {
                     "{}: `{}` must be {}, and is {}",
                     call.name,
                     parameter.name,
-                    article(parameter.kind),
+                    parameter.kind.article(),
                     type_name(value)
                 ),
             ));
         }
     }
     Ok(())
-}
-
-fn article(kind: Type) -> &'static str {
-    match kind {
-        Type::Any => "any value",
-        Type::Unit => "()",
-        Type::Bool => "a boolean",
-        Type::Integer => "an integer",
-        Type::String => "a string",
-        Type::Text => "a string or a secret",
-        Type::Array => "an array",
-        Type::Map => "a map",
-        Type::Closure => "a closure",
-        Type::Secret => "a secret",
-        Type::Spec => "a job spec",
-        Type::Job => "a job",
-        Type::Declaration => "a parameter declaration",
-    }
 }
 
 /// Passes a call through the journal.

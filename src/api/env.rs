@@ -15,7 +15,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
     functions: &[
         Function::new("name", Class::Pure, &[], Type::String, Body::Pure(name))
             .docs("The name of the environment.", "assert::equal(env::name(), \"local\");"),
-        Function::new("var", Class::Pure, &[required("name", Type::String), optional("otherwise", Type::Any)], Type::Any, Body::Pure(var))
+        Function::new("var", Class::Pure, &[required("name", Type::Variable), optional("otherwise", Type::Any)], Type::Any, Body::Pure(var))
             .docs(
                 "A variable of the environment; a secret reference gives a secret. `otherwise` is taken where it is not defined.",
                 "assert::equal(env::var(\"not_defined\", \"x\"), \"x\");",
@@ -23,7 +23,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             .errors(&[&code::VARIABLE_UNKNOWN]),
         Function::new("vars", Class::Pure, &[], Type::Map, Body::Pure(vars))
             .docs("All variables of the environment.", "assert::that(env::vars().len() >= 0);"),
-        Function::new("secret", Class::Pure, &[required("name", Type::String)], Type::Secret, Body::Pure(secret)).docs(
+        Function::new("secret", Class::Pure, &[required("name", Type::SecretName)], Type::Secret, Body::Pure(secret)).docs(
             "A secret, resolved when it is used and shown as `***`. A text joined with a secret is one too.",
             "let password = env::secret(\"DATABASE_PASSWORD\");\nassert::equal(`${password}`, \"***\");",
         ),

@@ -15,7 +15,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         Function::new(
             "overview",
             Class::Read,
-            &[optional("cluster", Type::String)],
+            &[optional("cluster", Type::ClusterName)],
             Type::Map,
             Body::Journaled(overview),
         )
@@ -24,16 +24,22 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             "let overview = flink::overview();\nassert::that(overview[\"slots-total\"] >= 0);",
         )
         .errors(&[&code::FLINK_UNREACHABLE, &code::CLUSTER_DOWN]),
-        Function::new("jobs", Class::Read, &[optional("cluster", Type::String)], Type::Array, Body::Journaled(jobs))
-            .docs(
-                "Every job that the cluster lists, ours or not: id, name, state, tasks.",
-                "for job in flink::jobs() { assert::equal(job.id.len(), 32); }",
-            )
-            .errors(&[&code::FLINK_UNREACHABLE, &code::CLUSTER_DOWN]),
+        Function::new(
+            "jobs",
+            Class::Read,
+            &[optional("cluster", Type::ClusterName)],
+            Type::Array,
+            Body::Journaled(jobs),
+        )
+        .docs(
+            "Every job that the cluster lists, ours or not: id, name, state, tasks.",
+            "for job in flink::jobs() { assert::equal(job.id.len(), 32); }",
+        )
+        .errors(&[&code::FLINK_UNREACHABLE, &code::CLUSTER_DOWN]),
         Function::new(
             "get",
             Class::Read,
-            &[required("path", Type::String), optional("cluster", Type::String)],
+            &[required("path", Type::String), optional("cluster", Type::ClusterName)],
             Type::Any,
             Body::Journaled(get),
         )

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::Dynamic;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::convert::{MARK, secret_text};
 use super::declare::{Body, Call, Function, Namespace, Type, optional, required};
 use super::handle::Job;
-use super::job_options::{Common, JarOptions, Mode, SqlOptions, read, read_job};
+use super::job_options::{Common, JAR_OPTIONS, JarOptions, Mode, SQL_OPTIONS, SqlOptions, read, read_job};
 use super::spec::Spec;
+use super::types::{Receives, options};
 use crate::base::{Error, Result, code, duration, suggest};
 use crate::model::class::Class;
 use crate::model::job_spec::{JobSpec, Program};
@@ -23,7 +23,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
     name: "job",
     summary: "Jobs: what they are, and what is done with them.",
     functions: &[
-        Function::new("sql", Class::Pure, &[required("name", Type::String), required("options", Type::Map)], Type::Spec, Body::Pure(sql))
+        Function::new("sql", Class::Pure, &[required("name", Type::String), required("options", SQL_OPTIONS)], Type::Spec, Body::Pure(sql))
             .docs(
                 "A SQL job from a template, rendered at once for the environment. Nothing is sent.",
                 "let spec = job::sql(\"hello\", #{ sql: \"CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\\n\
@@ -31,7 +31,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                  assert::equal(spec.name, \"hello\");",
             )
             .errors(&[&code::TEMPLATE_NOT_FOUND, &code::TEMPLATE_INVALID, &code::SQL_INVALID, &code::ARGUMENT_INVALID]),
-        Function::new("jar", Class::Pure, &[required("name", Type::String), required("options", Type::Map)], Type::Spec, Body::Pure(jar))
+        Function::new("jar", Class::Pure, &[required("name", Type::String), required("options", JAR_OPTIONS)], Type::Spec, Body::Pure(jar))
             .docs(
                 "A job from a jar of the workspace: main class and arguments. Nothing is sent.",
                 "let spec = job::jar(\"count\", #{ jar: \"jars/count.jar\", main_class: \"com.example.CountJob\", args: [\"--rate\", 10] });",
@@ -40,11 +40,11 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         Function::new("get", Class::Read, &[required("name", Type::String)], Type::Job, Body::Journaled(get))
             .docs("A recorded job of this environment, with what its cluster says now.", "let job = job::get(\"orders\");\nlog::info(job.state);")
             .errors(&[&code::JOB_NOT_FOUND]),
-        Function::new("find", Class::Read, &[optional("options", Type::Map)], Type::Array, Body::Journaled(find)).docs(
+        Function::new("find", Class::Read, &[optional("options", FindOptions::KIND)], Type::Array, Body::Journaled(find)).docs(
             "The recorded jobs of this environment: all, or those with a `state`, a `tag`, or a `name` that holds a text.",
             "for job in job::find(#{ state: \"FAILED\" }) { log::warn(job.name); }",
         ),
-        Function::new("deploy", Class::Keyed, &[optional("options", Type::Map)], Type::Job, Body::Journaled(do_deploy))
+        Function::new("deploy", Class::Keyed, &[optional("options", DeployOptions::KIND)], Type::Job, Body::Journaled(do_deploy))
             .on(Type::Spec)
             .docs(
                 "Brings the job to its spec and is idempotent: an unchanged job that runs is left alone. Never starts a second execution.",
@@ -60,14 +60,14 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 &code::FLINK_START_FAILED,
                 &code::FLINK_UNREACHABLE,
             ]),
-        Function::new("execute", Class::Keyed, &[optional("options", Type::Map)], Type::Job, Body::Journaled(execute))
+        Function::new("execute", Class::Keyed, &[optional("options", ExecuteOptions::KIND)], Type::Job, Body::Journaled(execute))
             .on(Type::Spec)
             .docs(
                 "Starts one new execution of a bounded job and waits until it is FINISHED; `timeout` is `1h` if not given.",
                 "let done = job::sql(\"report\", #{ template: \"report.sql\", mode: \"batch\" }).execute(#{ timeout: \"10m\" });",
             )
             .errors(&[&code::FLINK_JOB_FAILED, &code::JOB_TIMEOUT, &code::JOB_TWIN, &code::FLINK_SQL_REFUSED]),
-        Function::new("wait_for", Class::Read, &[required("state", Type::String), optional("timeout", Type::String)], Type::Job, Body::Journaled(wait_for))
+        Function::new("wait_for", Class::Read, &[required("state", Type::Word(&STATES)), optional("timeout", Type::Duration)], Type::Job, Body::Journaled(wait_for))
             .on(Type::Job)
             .docs(
                 "Waits until the job is in a state, Flink's word; RUNNING means that all tasks run. `timeout` is `5m` if not given.",
@@ -81,7 +81,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             .on(Type::Job)
             .docs("Cancels the job and waits until it has ended; the pointer to its newest checkpoint is kept.", "job::get(\"orders\").cancel();")
             .errors(&[&code::JOB_TIMEOUT]),
-        Function::new("logs", Class::Read, &[optional("options", Type::Map)], Type::Array, Body::Journaled(do_logs))
+        Function::new("logs", Class::Read, &[optional("options", LogsOptions::KIND)], Type::Array, Body::Journaled(do_logs))
             .on(Type::Job)
             .docs(
                 "The last lines of the logs that the job wrote to: a map with `source` and `lines` each. `source` picks one, \
@@ -155,8 +155,7 @@ fn statements(call: &mut Call<'_>) -> Result<Dynamic> {
 }
 
 fn sql(call: &mut Call<'_>) -> Result<Dynamic> {
-    let (options, common): (SqlOptions, Common) =
-        read_job(call.name, call.json(1)?, &["template", "sql", "vars", "mode"])?;
+    let (options, common): (SqlOptions, Common) = read_job(call.name, call.json(1)?)?;
     let rendered = super::sql::rendered(call, options.template.as_deref(), options.sql.as_deref(), &options.vars)?;
     let statements = render::statements(&rendered)?;
     let source = options.template.unwrap_or_else(|| render::INLINE.to_owned());
@@ -172,7 +171,7 @@ fn sql(call: &mut Call<'_>) -> Result<Dynamic> {
 }
 
 fn jar(call: &mut Call<'_>) -> Result<Dynamic> {
-    let (options, common): (JarOptions, Common) = read_job(call.name, call.json(1)?, &["jar", "main_class", "args"])?;
+    let (options, common): (JarOptions, Common) = read_job(call.name, call.json(1)?)?;
     let path = options.jar.ok_or_else(|| {
         Error::new(&code::ARGUMENT_INVALID, format!("{}: the option `jar` is missing", call.name))
             .hint("jar: \"jars/my-job.jar\"")
@@ -215,14 +214,16 @@ fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
     })
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct DeployOptions {
-    allow_state_loss: Option<String>,
+options! {
+    /// The options of `spec.deploy`.
+    struct DeployOptions {
+        /// abandons the state of the attempt that is named: `attempt-3`
+        allow_state_loss: Option<String>,
+    }
 }
 
 fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
-    let options: DeployOptions = read(call.name, options(call)?, &["allow_state_loss"])?;
+    let options: DeployOptions = read(call.name, call.json(1)?)?;
     let options = deploy::Options { allow_state_loss: options.allow_state_loss };
     let spec = this_spec(call)?;
     let run = call.host.journal()?.run();
@@ -230,14 +231,16 @@ fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     Ok(handle(facts))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct ExecuteOptions {
-    timeout: Option<String>,
+options! {
+    /// The options of `spec.execute`.
+    struct ExecuteOptions {
+        /// how long to wait for FINISHED; `1h` if not given
+        timeout: Option<String> => Type::Duration,
+    }
 }
 
 fn execute(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
-    let options: ExecuteOptions = read(call.name, options(call)?, &["timeout"])?;
+    let options: ExecuteOptions = read(call.name, call.json(1)?)?;
     let timeout = options.timeout.as_deref().map_or(Ok(Duration::from_secs(3600)), duration::parse)?;
     let spec = this_spec(call)?;
     let services = &call.host.services;
@@ -278,20 +281,20 @@ fn look(call: &Call<'_>, environment: &str, name: &str) -> Result<Value> {
     facts.map(handle).ok_or_else(|| wait::job_not_found(services, environment, name))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct FindOptions {
-    state: Option<String>,
-    name: Option<String>,
-    tag: Option<String>,
+options! {
+    /// The options of `job::find`.
+    struct FindOptions {
+        /// Flink's state
+        state: Option<String>,
+        /// a part of the name
+        name: Option<String>,
+        /// a tag
+        tag: Option<String>,
+    }
 }
 
 fn find(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let options: FindOptions = read(
-        call.name,
-        call.json(0).map(|value| if value.is_null() { json!({}) } else { value })?,
-        &["state", "name", "tag"],
-    )?;
+    let options: FindOptions = read(call.name, call.json(0)?)?;
     let environment = call.host.environment.name.clone();
     let jobs = call.host.wait(observe::jobs(&call.host.services, Some(&environment)))?;
     let fits = |facts: &Value| {
@@ -311,16 +314,20 @@ fn do_cancel(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     call.host.wait(cancel::cancel(&call.host.services, job.environment(), job.name(), &by)).map(handle)
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct LogsOptions {
-    source: Option<String>,
-    lines: Option<usize>,
-    grep: Option<String>,
+options! {
+    /// The options of `job.logs`.
+    struct LogsOptions {
+        /// one source; all of them if not given
+        source: Option<String> => Type::Word(&logs::SOURCES),
+        /// how many of the last lines of each source; 100 if not given
+        lines: Option<usize>,
+        /// keeps the lines that hold this text
+        grep: Option<String>,
+    }
 }
 
 fn do_logs(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let options: LogsOptions = read(call.name, options(call)?, &["source", "lines", "grep"])?;
+    let options: LogsOptions = read(call.name, call.json(1)?)?;
     let job = this_job(call)?;
     let mut parts = call.host.wait(logs::logs(
         &call.host.services,
@@ -340,12 +347,6 @@ fn do_logs(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
 fn exceptions(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     let job = this_job(call)?;
     call.host.wait(logs::exceptions(&call.host.services, job.environment(), job.name(), job.attempt()))
-}
-
-/// The option map of a method, which may be left out.
-fn options(call: &Call<'_>) -> Result<Value> {
-    let options = call.json(1)?;
-    Ok(if options.is_null() { json!({}) } else { options })
 }
 
 /// Marks facts as a handle, for the journal and for scripts.

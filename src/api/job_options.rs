@@ -2,111 +2,150 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::convert::{has_secret, secret_text};
 use super::host::Environment;
+use super::types::{Field, OptionMap, Type, options, words};
 use crate::base::{Error, Result, code, duration, suggest};
 
 /// Options that the design names and this version does not have yet: the answer is another than to a misspelt one.
 const NOT_YET: [&str; 3] = ["dependencies", "on_failure", "alert"];
 
-/// The options of `job::sql`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SqlOptions {
-    /// The template below `templates/`.
-    pub template: Option<String>,
-    /// SQL text in place of a template.
-    pub sql: Option<String>,
-    /// Variables of the template, over those of the environment.
-    pub vars: BTreeMap<String, Value>,
-    /// `batch` or `streaming`.
-    pub mode: Option<Mode>,
+options! {
+    /// The options of `job::sql`.
+    pub struct SqlOptions {
+        /// the template below `templates/`
+        template: Option<String> => Type::Template,
+        /// SQL text in place of a template
+        sql: Option<String> => Type::Sql,
+        /// variables of the template, over those of the environment
+        #[serde(default)]
+        vars: BTreeMap<String, Value>,
+        /// batch or streaming
+        mode: Option<Mode>,
+    }
 }
 
-/// The options of `job::jar`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct JarOptions {
-    /// The jar, by its path in the workspace.
-    pub jar: Option<String>,
-    /// The main class; else the jar's manifest names it.
-    pub main_class: Option<String>,
-    /// The program arguments.
-    pub args: Vec<Value>,
+options! {
+    /// The options of `job::jar`.
+    pub struct JarOptions {
+        /// the jar, by its path in the workspace
+        jar: Option<String> => Type::Path,
+        /// the main class; else the jar's manifest names it
+        main_class: Option<String>,
+        /// the program arguments
+        #[serde(default)]
+        args: Vec<Value> => Type::ListOf(&Type::Scalar),
+    }
 }
 
-/// What both kinds of job share.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Common {
-    /// Another cluster than the environment's.
-    pub cluster: Option<String>,
-    /// `parallelism.default`.
-    pub parallelism: Option<u32>,
-    /// Checkpointing.
-    pub checkpointing: Option<Checkpointing>,
-    /// Flink options.
-    pub options: BTreeMap<String, Value>,
-    /// Jars of the workspace that the job needs.
-    pub jars: Vec<String>,
-    /// Flink's own restart strategy, inside the job.
-    pub restart_strategy: Option<RestartStrategy>,
-    /// Labels.
-    pub tags: Vec<String>,
-    /// Whom to ask.
-    pub owner: Option<String>,
+options! {
+    /// What both kinds of job share.
+    pub struct Common {
+        /// another cluster of `tidegate.yaml` than the environment's
+        cluster: Option<String> => Type::ClusterName,
+        /// how many subtasks each operator has, at least 1: Flink's `parallelism.default`
+        parallelism: Option<u32>,
+        /// when and how Flink takes checkpoints
+        checkpointing: Option<Checkpointing>,
+        /// any Flink options, over those of the environment and over what the other keys set
+        #[serde(default)]
+        options: BTreeMap<String, Value> => Type::MapOf(&Type::Scalar),
+        /// jars of the workspace that the job needs, by path; they travel with the job
+        #[serde(default)]
+        jars: Vec<String> => Type::ListOf(&Type::Path),
+        /// Flink's own restart strategy, inside the job
+        restart_strategy: Option<RestartStrategy>,
+        /// labels of ours; changing them touches no job
+        #[serde(default)]
+        tags: Vec<String>,
+        /// whom to ask
+        owner: Option<String>,
+    }
 }
 
-/// Batch or streaming.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    Batch,
-    Streaming,
+/// The keys of `job::sql`, in groups.
+pub const SQL_OPTIONS: Type = Type::Options(&[SqlOptions::FIELDS, Common::FIELDS]);
+
+/// The keys of `job::jar`, in groups.
+pub const JAR_OPTIONS: Type = Type::Options(&[JarOptions::FIELDS, Common::FIELDS]);
+
+words! {
+    /// Batch or streaming.
+    pub enum Mode {
+        Batch = "batch",
+        Streaming = "streaming",
+    }
 }
 
-/// `checkpointing: #{ ... }`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Checkpointing {
-    interval: String,
-    mode: Option<CheckpointingMode>,
-    timeout: Option<String>,
-    min_pause: Option<String>,
-    unaligned: Option<bool>,
-    tolerable_failed_checkpoints: Option<u32>,
+options! {
+    /// `checkpointing: #{ ... }`.
+    pub struct Checkpointing {
+        /// how often
+        interval: String => Type::Duration,
+        /// what is guaranteed after a failure
+        mode: Option<CheckpointingMode>,
+        /// when a checkpoint that is not complete is given up
+        timeout: Option<String> => Type::Duration,
+        /// how long between the end of one and the start of the next
+        min_pause: Option<String> => Type::Duration,
+        /// whether checkpoint barriers may overtake records
+        unaligned: Option<bool>,
+        /// how many checkpoints may fail in a row before the job fails
+        tolerable_failed_checkpoints: Option<u32>,
+    }
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum CheckpointingMode {
-    ExactlyOnce,
-    AtLeastOnce,
+words! {
+    /// What is guaranteed after a failure.
+    pub enum CheckpointingMode {
+        ExactlyOnce = "exactly_once",
+        AtLeastOnce = "at_least_once",
+    }
 }
 
-/// `restart_strategy: #{ type: ..., ... }`.
-#[derive(Debug, Deserialize)]
-pub struct RestartStrategy {
-    r#type: RestartStrategyType,
-    #[serde(flatten)]
-    settings: BTreeMap<String, Value>,
+options! {
+    /// `restart_strategy: #{ type: ..., ... }`; which of the other keys may be given depends on the type.
+    pub struct RestartStrategy {
+        /// the strategy; the other keys belong to one or two of them
+        r#type: RestartStrategyType,
+        /// fixed-delay: how many restarts
+        attempts: Option<Value> => Type::Integer,
+        /// fixed-delay, failure-rate: how long to wait before a restart
+        delay: Option<Value> => Type::Duration,
+        /// exponential-delay: the first wait
+        initial_backoff: Option<Value> => Type::Duration,
+        /// exponential-delay: the longest wait
+        max_backoff: Option<Value> => Type::Duration,
+        /// exponential-delay: by how much each wait is longer than the one before
+        backoff_multiplier: Option<Value> => Type::Number,
+        /// exponential-delay: after how long without failure the wait is the first one again
+        reset_backoff_threshold: Option<Value> => Type::Duration,
+        /// exponential-delay: by which part a wait is longer or shorter at random
+        jitter_factor: Option<Value> => Type::Number,
+        /// exponential-delay: how many restarts before the job fails
+        attempts_before_reset_backoff: Option<Value> => Type::Integer,
+        /// failure-rate: how many failures in the interval
+        max_failures_per_interval: Option<Value> => Type::Integer,
+        /// failure-rate: the interval
+        failure_rate_interval: Option<Value> => Type::Duration,
+    }
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum RestartStrategyType {
-    None,
-    FixedDelay,
-    ExponentialDelay,
-    FailureRate,
+words! {
+    /// The kinds of Flink's restart strategies.
+    pub enum RestartStrategyType {
+        None = "none",
+        FixedDelay = "fixed-delay",
+        ExponentialDelay = "exponential-delay",
+        FailureRate = "failure-rate",
+    }
 }
 
 impl RestartStrategyType {
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::FixedDelay => "fixed-delay",
@@ -115,7 +154,7 @@ impl RestartStrategyType {
         }
     }
 
-    fn settings(self) -> &'static [&'static str] {
+    pub fn settings(self) -> &'static [&'static str] {
         match self {
             Self::None => &[],
             Self::FixedDelay => &["attempts", "delay"],
@@ -136,17 +175,51 @@ impl RestartStrategyType {
 ///
 /// # Errors
 /// `argument.invalid`.
-pub fn read<T: DeserializeOwned>(function: &str, options: Value, known: &[&str]) -> Result<T> {
-    if let Value::Object(map) = &options
-        && let Some(key) = map.keys().find(|key| !known.contains(&key.as_str()))
-    {
-        if NOT_YET.contains(&key.as_str()) {
-            let message = format!("{function}: the option `{key}` is not supported by this version yet");
-            return Err(Error::new(&code::ARGUMENT_INVALID, message));
-        }
-        return Err(Error::new(&code::ARGUMENT_INVALID, format!("{function}: there is no option `{key}`"))
-            .hint(suggest::hint(key, known.iter().copied())));
+pub fn read<T: DeserializeOwned + OptionMap>(function: &str, options: Value) -> Result<T> {
+    let options = if options.is_null() { Value::Object(Map::new()) } else { options };
+    known(function, &options, &[T::FIELDS])?;
+    parse(function, options)
+}
+
+/// Reads the options of a job: its own ones, and those that all jobs share.
+///
+/// # Errors
+/// `argument.invalid`.
+pub fn read_job<T: DeserializeOwned + OptionMap>(function: &str, options: Value) -> Result<(T, Common)> {
+    // What is misspelt is looked for among all of them.
+    known(function, &options, &[T::FIELDS, Common::FIELDS])?;
+    let (mut mine, mut shared) = (Map::new(), Map::new());
+    for (key, value) in options.as_object().cloned().unwrap_or_default() {
+        let is_shared = Common::FIELDS.iter().any(|field| field.name == key);
+        if is_shared {
+            shared.insert(key, value)
+        } else {
+            mine.insert(key, value)
+        };
     }
+    Ok((parse(function, Value::Object(mine))?, parse(function, Value::Object(shared))?))
+}
+
+fn known(function: &str, options: &Value, groups: &[&[Field]]) -> Result<()> {
+    let names: Vec<&str> = groups.iter().flat_map(|group| group.iter()).map(|field| field.name).collect();
+    let unknown = options.as_object().and_then(|map| map.keys().find(|key| !names.contains(&key.as_str())));
+    match unknown {
+        None => Ok(()),
+        Some(key) => Err(unknown_option(function, key, &names)),
+    }
+}
+
+/// The error for a key that an option map does not have.
+pub fn unknown_option(function: &str, key: &str, names: &[&str]) -> Error {
+    if NOT_YET.contains(&key) {
+        let message = format!("{function}: the option `{key}` is not supported by this version yet");
+        return Error::new(&code::ARGUMENT_INVALID, message);
+    }
+    Error::new(&code::ARGUMENT_INVALID, format!("{function}: there is no option `{key}`"))
+        .hint(suggest::hint(key, names.iter().copied()))
+}
+
+fn parse<T: DeserializeOwned>(function: &str, options: Value) -> Result<T> {
     serde_path_to_error::deserialize(options).map_err(|error| {
         let path = error.path().to_string();
         // serde names Rust's types.
@@ -160,36 +233,17 @@ pub fn read<T: DeserializeOwned>(function: &str, options: Value, known: &[&str])
         let quoted: Vec<&str> = why.split('`').skip(1).step_by(2).collect();
         let near =
             quoted.split_first().and_then(|(word, candidates)| suggest::nearest(word, candidates.iter().copied()));
-        let result = Error::new(&code::ARGUMENT_INVALID, format!("{function}: option{place}: {why}"));
+        let message = match (why.strip_prefix("unknown field `"), path.rsplit_once('.')) {
+            (Some(_), Some((outer, key))) => format!("{function}: option `{outer}` has no key `{key}`"),
+            _ => format!("{function}: option{place}: {why}"),
+        };
+        let result = Error::new(&code::ARGUMENT_INVALID, message);
         match near {
             Some(near) => result.hint(format!("did you mean `{near}`?")),
             None => result,
         }
     })
 }
-
-/// Reads the options of a job: its own ones, and those that all jobs share.
-///
-/// # Errors
-/// `argument.invalid`.
-pub fn read_job<T: DeserializeOwned>(function: &str, options: Value, own: &[&str]) -> Result<(T, Common)> {
-    let known = [own, &COMMON].concat();
-    let (mut mine, mut shared) = (Map::new(), Map::new());
-    for (key, value) in options.as_object().cloned().unwrap_or_default() {
-        if COMMON.contains(&key.as_str()) {
-            shared.insert(key, value)
-        } else {
-            mine.insert(key, value)
-        };
-    }
-    // What is misspelt is looked for among all of them.
-    let mine = read(function, Value::Object(mine), &known)?;
-    Ok((mine, read(function, Value::Object(shared), &known)?))
-}
-
-/// The names of the options that both kinds share.
-pub const COMMON: [&str; 8] =
-    ["cluster", "parallelism", "checkpointing", "options", "jars", "restart_strategy", "tags", "owner"];
 
 impl Common {
     /// Flink's configuration for the job: the environment's options, then the job's.
@@ -272,16 +326,34 @@ impl Checkpointing {
 }
 
 impl RestartStrategy {
+    fn settings(&self) -> [(&'static str, &Option<Value>); 10] {
+        [
+            ("attempts", &self.attempts),
+            ("delay", &self.delay),
+            ("initial_backoff", &self.initial_backoff),
+            ("max_backoff", &self.max_backoff),
+            ("backoff_multiplier", &self.backoff_multiplier),
+            ("reset_backoff_threshold", &self.reset_backoff_threshold),
+            ("jitter_factor", &self.jitter_factor),
+            ("attempts_before_reset_backoff", &self.attempts_before_reset_backoff),
+            ("max_failures_per_interval", &self.max_failures_per_interval),
+            ("failure_rate_interval", &self.failure_rate_interval),
+        ]
+    }
+
     fn write(&self, function: &str, configuration: &mut BTreeMap<String, String>) -> Result<()> {
         let kind = self.r#type.name();
         configuration.insert("restart-strategy.type".to_owned(), kind.to_owned());
-        for (key, value) in &self.settings {
-            if !self.r#type.settings().contains(&key.as_str()) {
+        for (key, value) in self.settings().into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
+            if !self.r#type.settings().contains(&key) {
                 return Err(Error::new(
                     &code::ARGUMENT_INVALID,
                     format!("{function}: the restart strategy `{kind}` has no setting `{key}`"),
                 )
-                .hint(suggest::hint(key, self.r#type.settings().iter().copied())));
+                .hint(match self.r#type.settings() {
+                    [] => "leave it out, or choose another type".to_owned(),
+                    settings => suggest::hint(key, settings.iter().copied()),
+                }));
             }
             let text = match value {
                 Value::String(text) => duration::parse(text)
@@ -300,7 +372,7 @@ mod tests {
     use serde_json::json;
 
     fn options(options: Value) -> Result<Common> {
-        read_job::<SqlOptions>("job::sql", options, &["template", "sql", "vars", "mode"]).map(|(_, common)| common)
+        read_job::<SqlOptions>("job::sql", options).map(|(_, common)| common)
     }
 
     fn fails(options: Value) -> Error {
@@ -336,8 +408,13 @@ mod tests {
             ),
             (
                 json!({"restart_strategy": {"type": "fixed-delay", "attempt": 3}}),
-                "job::sql: the restart strategy `fixed-delay` has no setting `attempt`",
+                "job::sql: option `restart_strategy` has no key `attempt`",
                 Some("did you mean `attempts`?"),
+            ),
+            (
+                json!({"restart_strategy": {"type": "none", "attempts": 3}}),
+                "job::sql: the restart strategy `none` has no setting `attempts`",
+                Some("leave it out, or choose another type"),
             ),
             (
                 json!({"dependencies": []}),

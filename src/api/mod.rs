@@ -21,6 +21,7 @@ pub mod sql;
 pub mod table;
 pub mod throw;
 pub mod time;
+pub mod types;
 
 use declare::Namespace;
 

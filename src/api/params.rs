@@ -82,7 +82,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             .docs("Declares `true` or `false`.", "fn options() { #{ force: params::bool(false) } }"),
         Function::new("duration", Class::Pure, TAKES, Type::Declaration, Body::Pure(duration_of))
             .docs("Declares a duration such as `90s`.", "fn options() { #{ patience: params::duration(\"2m\") } }"),
-        Function::new("get", Class::Pure, &[required("name", Type::String)], Type::Any, Body::Pure(get))
+        Function::new("get", Class::Pure, &[required("name", Type::ParameterName)], Type::Any, Body::Pure(get))
             .docs(
                 "The value of a declared parameter: what `-p` gave, or its default.",
                 "fn options() { #{ city: params::string(\"Seattle\") } }\nassert::equal(params::get(\"city\"), \"Seattle\");",

@@ -19,7 +19,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         Function::new(
             "render",
             Class::Pure,
-            &[required("template", Type::String), optional("vars", Type::Map)],
+            &[required("template", Type::Template), optional("vars", Type::Map)],
             Type::Text,
             Body::Pure(do_render),
         )

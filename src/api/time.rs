@@ -15,8 +15,14 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             .docs("The time of day in UTC, as RFC 3339.", "assert::that(time::now().ends_with(\"Z\"));"),
         Function::new("millis", Class::Read, &[], Type::Integer, Body::Journaled(millis))
             .docs("The time in milliseconds since 1970.", "assert::that(time::millis() > 0);"),
-        Function::new("sleep", Class::Read, &[required("duration", Type::String)], Type::Unit, Body::Journaled(sleep))
-            .docs("Waits. Ctrl-C ends it at once; a resumed run does not wait again.", "time::sleep(\"10ms\");"),
+        Function::new(
+            "sleep",
+            Class::Read,
+            &[required("duration", Type::Duration)],
+            Type::Unit,
+            Body::Journaled(sleep),
+        )
+        .docs("Waits. Ctrl-C ends it at once; a resumed run does not wait again.", "time::sleep(\"10ms\");"),
     ],
 };
 
