@@ -8,10 +8,12 @@ use std::any::TypeId;
 
 use super::convert::{from_json, to_json, type_name};
 use super::host::{Context, Host};
+use super::planner::{self, Planner};
 use super::throw::{Thrown, into_rhai, raise};
 pub use super::types::Type;
 use crate::base::code::Code;
 use crate::base::{Error, Result, code};
+use crate::model::attempt::StepKey;
 use crate::model::class::Class;
 use crate::ops::effect::{Acting, Call as EffectCall};
 
@@ -47,6 +49,19 @@ pub enum Body {
     Scope(fn(&mut Call<'_>, &Acting) -> Thrown<Dynamic>),
 }
 
+/// What a journaled function does in a plan.
+#[derive(Clone, Copy)]
+pub enum Planning {
+    /// Looks, as in a run.
+    Looks,
+    /// Looks at what effects change: after one of them the plan ends here.
+    Stale,
+    /// Tells what it would do, and gives what is known of its answer.
+    With(fn(&mut Call<'_>, &Planner) -> Result<Value>),
+    /// Is told, and the plan ends: its answer is known only to the run.
+    Ends,
+}
+
 /// A host function.
 #[derive(Clone, Copy)]
 pub struct Function {
@@ -70,6 +85,8 @@ pub struct Function {
     pub example: &'static str,
     /// What it does.
     pub body: Body,
+    /// What it does in a plan.
+    pub planning: Planning,
 }
 
 impl Function {
@@ -92,6 +109,7 @@ impl Function {
             errors: &[],
             example: "",
             body,
+            planning: if class.is_effect() { Planning::Ends } else { Planning::Looks },
         }
     }
 
@@ -115,6 +133,13 @@ impl Function {
     pub const fn docs(mut self, summary: &'static str, example: &'static str) -> Self {
         self.summary = summary;
         self.example = example;
+        self
+    }
+
+    /// Says what it does in a plan.
+    #[must_use]
+    pub const fn planning(mut self, planning: Planning) -> Self {
+        self.planning = planning;
         self
     }
 
@@ -239,7 +264,10 @@ fn dispatch(
     match function.body {
         Body::Pure(body) => into_rhai(body(&mut call), context, &fatal),
         Body::Journaled(body) => {
-            let result = journaled(&mut call, &mut |call, acting| body(call, acting));
+            let result = match &host.planner {
+                Some(planner) => planner::planned(&mut call, planner, body),
+                None => journaled(&mut call, &mut |call, acting| body(call, acting)),
+            };
             into_rhai(result.map(|value| from_json(&value)), context, &fatal)
         }
         Body::Scope(body) => {
@@ -294,6 +322,10 @@ pub fn journaled(call: &mut Call<'_>, body: &mut dyn FnMut(&mut Call<'_>, &Actin
     let position = call.context.call_position();
     let host = call.host.clone();
     let scope = call.scope.clone();
+    if host.planner.is_some() {
+        let key = StepKey { run: 0, path: scope.path.to_string(), sequence: scope.next() };
+        return body(call, &Acting { key, recovering: false });
+    }
     let file = host.script_name(call.context.call_source());
     let name = call.name.to_owned();
     let effect = EffectCall {

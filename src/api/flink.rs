@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::declare::{Body, Call, Function, Namespace, Type, optional, required};
+use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, required};
 use crate::base::{Error, Result, code};
 use crate::model::class::Class;
 use crate::ops::cluster::{Connection, Start};
@@ -23,6 +23,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             "Version, TaskManagers, slots and job counts, as Flink's `/overview` gives them.",
             "let overview = flink::overview();\nassert::that(overview[\"slots-total\"] >= 0);",
         )
+        .planning(Planning::Stale)
         .errors(&[&code::FLINK_UNREACHABLE, &code::CLUSTER_DOWN]),
         Function::new(
             "jobs",
@@ -35,6 +36,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             "Every job that the cluster lists, ours or not: id, name, state, tasks.",
             "for job in flink::jobs() { assert::equal(job.id.len(), 32); }",
         )
+        .planning(Planning::Stale)
         .errors(&[&code::FLINK_UNREACHABLE, &code::CLUSTER_DOWN]),
         Function::new(
             "get",
@@ -47,6 +49,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             "The JSON answer of a GET on the cluster's REST address.",
             "let config = flink::get(\"/config\");\nassert::that(\"flink-version\" in config);",
         )
+        .planning(Planning::Stale)
         .errors(&[&code::FLINK_UNREACHABLE, &code::FLINK_REFUSED, &code::CLUSTER_DOWN]),
     ],
 };

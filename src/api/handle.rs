@@ -36,6 +36,11 @@ impl Job {
         self.facts.get("attempt").and_then(Value::as_u64).and_then(|number| number.try_into().ok()).unwrap_or(0)
     }
 
+    /// Whether a plan made it up: some of its facts only the run would know.
+    pub fn is_planned(&self) -> bool {
+        self.facts.get("planned").is_some_and(|planned| planned == true)
+    }
+
     /// All facts.
     pub fn facts(&self) -> &Value {
         &self.facts

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rhai::{Dynamic, NativeCallContext};
 use serde_json::Value;
 
+use super::planner::Planner;
 use super::throw::Fatal;
 use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code};
@@ -58,8 +59,10 @@ pub struct Host {
     pub declared: BTreeMap<String, super::params::Declaration>,
     /// Whether only the declared parameters are being listed: no effect is allowed.
     pub is_listing: bool,
-    /// The journal; none while parameters are listed.
+    /// The journal; none while parameters are listed, and in a plan.
     pub journal: Option<Journal>,
+    /// Collects what the script would do, in a plan.
+    pub planner: Option<Planner>,
     /// The script, for the places of its own calls.
     pub script: String,
 }
@@ -90,7 +93,8 @@ impl Host {
 
     /// Whether output is to be shown: what is printed on replay was printed before.
     pub fn is_replaying(&self) -> bool {
-        self.journal.as_ref().is_some_and(Journal::is_replaying)
+        // A plan only thinks of what it would say.
+        self.planner.is_some() || self.journal.as_ref().is_some_and(Journal::is_replaying)
     }
 }
 

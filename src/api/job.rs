@@ -1,13 +1,15 @@
 //! `job::`: what jobs are, and what is done with them.
 
+mod planning;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::Dynamic;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::convert::{MARK, secret_text};
-use super::declare::{Body, Call, Function, Namespace, Type, optional, required};
+use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, required};
 use super::handle::Job;
 use super::job_options::{Common, JAR_OPTIONS, JarOptions, Mode, SQL_OPTIONS, SqlOptions, read, read_job};
 use super::spec::Spec;
@@ -17,7 +19,7 @@ use crate::model::class::Class;
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::STATES;
 use crate::ops::effect::Acting;
-use crate::ops::{cancel, deploy, logs, observe, render, wait};
+use crate::ops::{cancel, deploy, logs, observe, plan, render, validate, wait};
 
 pub(super) const NAMESPACE: Namespace = Namespace {
     name: "job",
@@ -37,14 +39,16 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 "let spec = job::jar(\"count\", #{ jar: \"jars/count.jar\", main_class: \"com.example.CountJob\", args: [\"--rate\", 10] });",
             )
             .errors(&[&code::FILE_NOT_FOUND, &code::FILE_INVALID, &code::FLINK_ENTRY_CLASS, &code::ARGUMENT_INVALID]),
-        Function::new("get", Class::Read, &[required("name", Type::String)], Type::Job, Body::Journaled(get))
+        Function::new("get", Class::Read, &[required("name", Type::String)], Type::Job, Body::Journaled(get)).planning(Planning::With(planning::get))
             .docs("A recorded job of this environment, with what its cluster says now.", "let job = job::get(\"orders\");\nlog::info(job.state);")
             .errors(&[&code::JOB_NOT_FOUND]),
-        Function::new("find", Class::Read, &[optional("options", FindOptions::KIND)], Type::Array, Body::Journaled(find)).docs(
+        Function::new("find", Class::Read, &[optional("options", FindOptions::KIND)], Type::Array, Body::Journaled(find))
+            .planning(Planning::Stale)
+            .docs(
             "The recorded jobs of this environment: all, or those with a `state`, a `tag`, or a `name` that holds a text.",
             "for job in job::find(#{ state: \"FAILED\" }) { log::warn(job.name); }",
         ),
-        Function::new("deploy", Class::Keyed, &[optional("options", DeployOptions::KIND)], Type::Job, Body::Journaled(do_deploy))
+        Function::new("deploy", Class::Keyed, &[optional("options", DeployOptions::KIND)], Type::Job, Body::Journaled(do_deploy)).planning(Planning::With(planning::deploy))
             .on(Type::Spec)
             .docs(
                 "Brings the job to its spec and is idempotent: an unchanged job that runs is left alone. Never starts a second execution.",
@@ -60,35 +64,50 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 &code::FLINK_START_FAILED,
                 &code::FLINK_UNREACHABLE,
             ]),
-        Function::new("execute", Class::Keyed, &[optional("options", ExecuteOptions::KIND)], Type::Job, Body::Journaled(execute))
+        Function::new("execute", Class::Keyed, &[optional("options", ExecuteOptions::KIND)], Type::Job, Body::Journaled(execute)).planning(Planning::With(planning::execute))
             .on(Type::Spec)
             .docs(
                 "Starts one new execution of a bounded job and waits until it is FINISHED; `timeout` is `1h` if not given.",
                 "let done = job::sql(\"report\", #{ template: \"report.sql\", mode: \"batch\" }).execute(#{ timeout: \"10m\" });",
             )
             .errors(&[&code::FLINK_JOB_FAILED, &code::JOB_TIMEOUT, &code::JOB_TWIN, &code::FLINK_SQL_REFUSED]),
-        Function::new("wait_for", Class::Read, &[required("state", Type::Word(&STATES)), optional("timeout", Type::Duration)], Type::Job, Body::Journaled(wait_for))
+        Function::new("plan", Class::Read, &[], Type::Map, Body::Journaled(do_plan))
+            .on(Type::Spec)
+            .planning(Planning::Stale)
+            .docs(
+                "What `deploy` would do now, without doing it: `action` (`CREATE`, `NOOP`, `RECORD`, `RESTART` or `UPGRADE`), \
+                 `notes`, `differences`, and `blocked`, the reason why it would be refused, or `()`.",
+                "let plan = job::sql(\"hello\", #{ template: \"hello.sql\" }).plan();\nassert::equal(plan.action, \"CREATE\");",
+            ),
+        Function::new("validate", Class::Read, &[optional("options", ValidateOptions::KIND)], Type::Unit, Body::Journaled(do_validate))
+            .on(Type::Spec)
+            .docs(
+                "Asks the cluster's own planner about a SQL job; what it refuses is an error at the template line. Nothing is submitted.",
+                "job::sql(\"hello\", #{ template: \"hello.sql\" }).validate();",
+            )
+            .errors(&[&code::FLINK_SQL_REFUSED, &code::VALIDATE_IMPOSSIBLE, &code::FLINK_UNREACHABLE, &code::CLUSTER_DOWN]),
+        Function::new("wait_for", Class::Read, &[required("state", Type::Word(&STATES)), optional("timeout", Type::Duration)], Type::Job, Body::Journaled(wait_for)).planning(Planning::With(planning::wait_for))
             .on(Type::Job)
             .docs(
                 "Waits until the job is in a state, Flink's word; RUNNING means that all tasks run. `timeout` is `5m` if not given.",
                 "job::get(\"orders\").wait_for(\"RUNNING\", \"2m\");",
             )
             .errors(&[&code::JOB_TIMEOUT, &code::FLINK_JOB_FAILED, &code::JOB_ENDED, &code::FLINK_JOB_NOT_FOUND]),
-        Function::new("refresh", Class::Read, &[], Type::Job, Body::Journaled(refresh))
+        Function::new("refresh", Class::Read, &[], Type::Job, Body::Journaled(refresh)).planning(Planning::With(planning::refresh))
             .on(Type::Job)
             .docs("The job as its cluster sees it now. A handle itself never changes.", "let job = job::get(\"orders\").refresh();"),
-        Function::new("cancel", Class::Set, &[], Type::Job, Body::Journaled(do_cancel))
+        Function::new("cancel", Class::Set, &[], Type::Job, Body::Journaled(do_cancel)).planning(Planning::With(planning::cancel))
             .on(Type::Job)
             .docs("Cancels the job and waits until it has ended; the pointer to its newest checkpoint is kept.", "job::get(\"orders\").cancel();")
             .errors(&[&code::JOB_TIMEOUT]),
-        Function::new("logs", Class::Read, &[optional("options", LogsOptions::KIND)], Type::Array, Body::Journaled(do_logs))
+        Function::new("logs", Class::Read, &[optional("options", LogsOptions::KIND)], Type::Array, Body::Journaled(do_logs)).planning(Planning::With(planning::logs))
             .on(Type::Job)
             .docs(
                 "The last lines of the logs that the job wrote to: a map with `source` and `lines` each. `source` picks one, \
                  `lines` says how many (100), `grep` keeps the lines that hold a text.",
                 "for part in job::get(\"orders\").logs(#{ lines: 20 }) { print(part.source); }",
             ),
-        Function::new("exceptions", Class::Read, &[], Type::Array, Body::Journaled(exceptions))
+        Function::new("exceptions", Class::Read, &[], Type::Array, Body::Journaled(exceptions)).planning(Planning::With(planning::exceptions))
             .on(Type::Job)
             .docs("What went wrong: root cause, chain and trace.", "for e in job::get(\"orders\").exceptions() { print(e.root_cause); }"),
         Function::new("name", Class::Pure, &[], Type::String, Body::Pure(spec_name)).property(Type::Spec).docs("The job's name.", ""),
@@ -117,18 +136,17 @@ const fn fact(name: &'static str, summary: &'static str) -> Function {
 }
 
 fn read_fact(call: &mut Call<'_>) -> Result<Dynamic> {
-    let job = this_job(call)?;
-    Ok(job.facts().get(call.function.name).map_or(Dynamic::UNIT, super::convert::from_json))
+    super::planner::fact(&this_job(call)?, call.function.name)
 }
 
-fn this_job(call: &Call<'_>) -> Result<Job> {
+pub(super) fn this_job(call: &Call<'_>) -> Result<Job> {
     call.arguments[0]
         .clone()
         .try_cast::<Job>()
         .ok_or_else(|| Error::new(&code::ARGUMENT_INVALID, format!("{}: not a job", call.name)))
 }
 
-fn this_spec(call: &Call<'_>) -> Result<Arc<JobSpec>> {
+pub(super) fn this_spec(call: &Call<'_>) -> Result<Arc<JobSpec>> {
     let spec = call.arguments[0].clone().try_cast::<Spec>();
     spec.map(|spec| spec.0).ok_or_else(|| Error::new(&code::ARGUMENT_INVALID, format!("{}: not a job spec", call.name)))
 }
@@ -222,9 +240,13 @@ options! {
     }
 }
 
-fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+fn deploy_options(call: &Call<'_>) -> Result<deploy::Options> {
     let options: DeployOptions = read(call.name, call.json(1)?)?;
-    let options = deploy::Options { allow_state_loss: options.allow_state_loss };
+    Ok(deploy::Options { allow_state_loss: options.allow_state_loss })
+}
+
+fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+    let options = deploy_options(call)?;
     let spec = this_spec(call)?;
     let run = call.host.journal()?.run();
     let facts = call.host.wait(deploy::deploy(&call.host.services, run, acting, &spec, &options))?;
@@ -239,9 +261,13 @@ options! {
     }
 }
 
-fn execute(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+fn execute_timeout(call: &Call<'_>) -> Result<Duration> {
     let options: ExecuteOptions = read(call.name, call.json(1)?)?;
-    let timeout = options.timeout.as_deref().map_or(Ok(Duration::from_secs(3600)), duration::parse)?;
+    options.timeout.as_deref().map_or(Ok(Duration::from_secs(3600)), duration::parse)
+}
+
+fn execute(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+    let timeout = execute_timeout(call)?;
     let spec = this_spec(call)?;
     let services = &call.host.services;
     let run = call.host.journal()?.run();
@@ -253,14 +279,46 @@ fn execute(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     Ok(handle(facts))
 }
 
-fn wait_for(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let job = this_job(call)?;
+fn do_plan(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let spec = this_spec(call)?;
+    let planned = call.host.wait(plan::deploy(&call.host.services, &spec, &deploy::Options::default()))?;
+    let change = planned.change;
+    Ok(json!({
+        "action": change.action, "notes": change.notes, "differences": change.differences,
+        "blocked": change.blocked.map(|error| error.to_string()),
+    }))
+}
+
+options! {
+    /// The options of `spec.validate`.
+    struct ValidateOptions {
+        /// external catalogs whose definitions may be executed, since planning executes them
+        #[serde(default)]
+        catalogs: Vec<String>,
+    }
+}
+
+fn do_validate(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let options: ValidateOptions = read(call.name, call.json(1)?)?;
+    let spec = this_spec(call)?;
+    call.host.wait(validate::validate(&call.host.services, &spec, &options.catalogs))?;
+    Ok(Value::Null)
+}
+
+/// The state that a call waits for, and how long.
+fn waited_for(call: &Call<'_>) -> Result<(String, Duration)> {
     let state = call.string(1);
     if !STATES.contains(&state.as_str()) {
         return Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: Flink has no job state `{state}`", call.name))
             .hint(suggest::hint(&state, STATES)));
     }
     let timeout = if call.get(2).is_some() { duration::parse(&call.string(2))? } else { Duration::from_secs(300) };
+    Ok((state, timeout))
+}
+
+fn wait_for(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    let (state, timeout) = waited_for(call)?;
     let services = &call.host.services;
     call.host.wait(wait::wait_for(services, job.environment(), job.name(), job.attempt(), &state, timeout)).map(handle)
 }
@@ -327,6 +385,10 @@ options! {
 }
 
 fn do_logs(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    look_at_logs(call)
+}
+
+fn look_at_logs(call: &Call<'_>) -> Result<Value> {
     let options: LogsOptions = read(call.name, call.json(1)?)?;
     let job = this_job(call)?;
     let mut parts = call.host.wait(logs::logs(
@@ -345,12 +407,16 @@ fn do_logs(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
 }
 
 fn exceptions(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    look_at_exceptions(call)
+}
+
+fn look_at_exceptions(call: &Call<'_>) -> Result<Value> {
     let job = this_job(call)?;
     call.host.wait(logs::exceptions(&call.host.services, job.environment(), job.name(), job.attempt()))
 }
 
 /// Marks facts as a handle, for the journal and for scripts.
-fn handle(mut facts: Value) -> Value {
+pub(super) fn handle(mut facts: Value) -> Value {
     if let Some(map) = facts.as_object_mut() {
         map.insert(MARK.to_owned(), "job/1".into());
     }

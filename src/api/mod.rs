@@ -14,6 +14,7 @@ pub mod job_options;
 pub mod log;
 pub mod opts;
 pub mod params;
+pub mod planner;
 pub mod run;
 pub mod scope;
 pub mod spec;

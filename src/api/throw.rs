@@ -84,7 +84,7 @@ impl Fatal {
 /// An error that leaves an outcome open ends the script and cannot be caught; any other is raised where it was called.
 pub fn into_rhai<T>(result: Result<T>, context: &NativeCallContext, fatal: &Fatal) -> Thrown<T> {
     result.map_err(|error| {
-        if leaves_open(&error) || error.is(&code::INTERNAL) {
+        if leaves_open(&error) || error.is(&code::INTERNAL) || error.is(&code::PLAN_ENDS) {
             fatal.stop(context.call_position(), error)
         } else {
             raise(context, error)

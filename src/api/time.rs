@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::declare::{Body, Call, Function, Namespace, Type, required};
+use super::declare::{Body, Call, Function, Namespace, Planning, Type, required};
+use super::planner::Planner;
 use crate::base::{Result, clock, duration};
 use crate::model::class::Class;
 use crate::ops::effect::Acting;
@@ -22,6 +23,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             Type::Unit,
             Body::Journaled(sleep),
         )
+        .planning(Planning::With(would_sleep))
         .docs("Waits. Ctrl-C ends it at once; a resumed run does not wait again.", "time::sleep(\"10ms\");"),
     ],
 };
@@ -32,6 +34,11 @@ fn now(_: &mut Call<'_>, _: &Acting) -> Result<Value> {
 
 fn millis(_: &mut Call<'_>, _: &Acting) -> Result<Value> {
     Ok(clock::now().into())
+}
+
+/// A plan does not wait.
+fn would_sleep(call: &mut Call<'_>, _: &Planner) -> Result<Value> {
+    duration::parse(&call.string(0)).map(|_| Value::Null)
 }
 
 fn sleep(call: &mut Call<'_>, _: &Acting) -> Result<Value> {

@@ -35,6 +35,8 @@ pub enum Command {
     /// Run a script
     #[command(disable_help_flag = true)]
     Run(Run),
+    /// Tell what a script would do, without doing it
+    Plan(Plan),
     /// List the jobs and what their clusters say of them
     Ps {
         /// Only this environment; all of them if not given
@@ -117,6 +119,27 @@ pub struct Run {
     /// List the parameters of the script without running it
     #[arg(long, short = 'h')]
     pub help: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The script below scripts/, with or without .rhai
+    pub script: String,
+    /// The environment
+    #[arg(long, short = 'e')]
+    pub env: Option<String>,
+    /// A parameter of the script
+    #[arg(long = "param", short = 'p', value_name = "NAME=VALUE")]
+    pub parameters: Vec<String>,
+    /// Let each cluster's own planner look at the SQL of the jobs that would be started
+    #[arg(long)]
+    pub validate: bool,
+    /// An external catalog whose definitions may be executed for that
+    #[arg(long, value_name = "NAME", requires = "validate")]
+    pub catalog: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

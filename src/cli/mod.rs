@@ -22,6 +22,8 @@ pub enum Outcome {
     Failed,
     /// Somebody has to say how to go on.
     Waiting,
+    /// There are changes: of a plan.
+    Changes,
     /// Ctrl-C.
     Interrupted,
 }
@@ -32,6 +34,7 @@ impl Outcome {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Waiting => 3,
+            Self::Changes => 4,
             Self::Interrupted => 130,
         }
     }

@@ -33,7 +33,7 @@ impl Class {
     }
 
     /// Whether intent and result must be on the disk (`synchronous=FULL`) before going on.
-    pub fn is_effect(self) -> bool {
+    pub const fn is_effect(self) -> bool {
         matches!(self, Self::Set | Self::Keyed)
     }
 }

@@ -6,6 +6,7 @@ use super::cluster::{Connection, Start};
 use super::effect::Acting;
 use super::facts;
 use super::services::Services;
+use super::standing::{changed, is_finished, is_missing, live, recorded};
 use super::state_guard;
 use super::submit::{self, Sent};
 use super::upload;
@@ -63,8 +64,7 @@ pub async fn deploy(
     if let (Some(newest), Some(job)) = (&newest, &job) {
         let listing = listed.iter().find(|listing| listing.id == newest.flink_id);
         note_end(services, &connection, newest, listing).await?;
-        let end = listing.map(|listing| listing.state.clone()).or_else(|| newest.end_state.clone());
-        if end.as_deref() == Some("FINISHED") && newest.spec_hash == spec.running_hash() {
+        if is_finished(newest, listing, spec) {
             // deploy() is idempotent: a bounded job that has done its work is at its spec.
             record_spec(services, run, spec, job)?;
             return Ok(facts::of(&connection, spec, newest, listing, "finished"));
@@ -72,7 +72,7 @@ pub async fn deploy(
     }
     let restore = match (&newest, &job) {
         (Some(_), Some(job)) => {
-            state_guard::newest_state(services, &connection, job, options.allow_state_loss.as_deref()).await?
+            state_guard::newest_state(services, Some(&connection), job, options.allow_state_loss.as_deref()).await?
         }
         _ => None,
     };
@@ -167,18 +167,15 @@ async fn look(
     guard: Option<(&JobRow, &Options)>,
 ) -> Result<Vec<Listed>> {
     let listed = connection.jobs().await?;
-    let lost = newest.filter(|attempt| {
-        attempt.submission == Submission::Accepted
-            && attempt.end_state.is_none()
-            && attempt.cluster == connection.name
-            && !listed.iter().any(|listing| listing.id == attempt.flink_id)
-    });
+    let lost = newest.filter(|attempt| is_missing(attempt, &connection.name, &listed));
     let Some(lost) = lost.filter(|_| !connection.is_local) else { return Ok(listed) };
     if connection.incarnation().await? == lost.incarnation {
         return Ok(listed);
     }
     if let Some((job, options)) = guard {
-        state_guard::newest_state(services, connection, job, options.allow_state_loss.as_deref()).await.map(drop)?;
+        state_guard::newest_state(services, Some(connection), job, options.allow_state_loss.as_deref())
+            .await
+            .map(drop)?;
     }
     let afterlife = connection.afterlife().await?;
     services.clusters.progress(&format!(
@@ -190,62 +187,9 @@ async fn look(
     connection.jobs().await
 }
 
-/// The one live execution of the job in the cluster's list, if there is one.
-///
-/// # Errors
-/// `job.exists_unmanaged` for one that our state does not know; `job.twin` for more than one.
-fn live<'a>(services: &Services, spec: &JobSpec, listed: &'a [Listed]) -> Result<Option<&'a Listed>> {
-    let prefix = spec.identity.prefix();
-    let alive = |listing: &&Listed| !is_terminal(&listing.state);
-    let ours: Vec<&Listed> = listed.iter().filter(alive).filter(|listing| listing.id.starts_with(&prefix)).collect();
-    let known = services.store.known_flink_ids()?;
-    if let Some(stranger) = ours.iter().find(|listing| !known.contains(&listing.id)) {
-        return Err(unmanaged(
-            spec,
-            stranger,
-            "it was deployed under this workspace's name, by another clone or before `.tidegate` was lost",
-        ));
-    }
-    match ours.as_slice() {
-        [] => {}
-        [one] => return Ok(Some(one)),
-        many => {
-            let ids: Vec<&str> = many.iter().map(|listing| listing.id.as_str()).collect();
-            return Err(Error::new(
-                &code::JOB_TWIN,
-                format!("{} executions of `{}` run on the cluster: {}", many.len(), spec.identity.job, ids.join(", ")),
-            )
-            .hint("look at both, and cancel the one that should not be there with Flink's own tools"));
-        }
-    }
-    // A job of the same name that no workspace of this state started is most likely the same job.
-    let namesake =
-        listed.iter().filter(alive).find(|listing| listing.name == spec.identity.job && !known.contains(&listing.id));
-    match namesake {
-        Some(namesake) => Err(unmanaged(spec, namesake, "it has the job's name, and was not deployed from here")),
-        None => Ok(None),
-    }
-}
-
-fn unmanaged(spec: &JobSpec, listing: &Listed, why: &str) -> Error {
-    Error::new(
-        &code::JOB_EXISTS_UNMANAGED,
-        format!("`{}` already runs on `{}` as {} ({})", spec.identity.job, spec.cluster, listing.id, listing.state),
-    )
-    .caused_by(format!("{why}; this state has no record of it"))
-    .with("flink_id", listing.id.clone())
-    .hint("deploying would start a twin: deploy from where it was deployed, or cancel it on the cluster first")
-}
-
-/// The record of an execution that the cluster lists.
+/// The record of an execution that the cluster lists; that it was accepted is recorded too.
 fn recognised(services: &Services, job: &JobRow, listing: &Listed) -> Result<Attempt> {
-    let attempts = services.store.attempts(job.id)?;
-    let attempt = attempts.into_iter().find(|attempt| attempt.flink_id == listing.id).ok_or_else(|| {
-        Error::new(
-            &code::INTERNAL,
-            format!("the execution {} of `{}` is recorded for another job", listing.id, job.name),
-        )
-    })?;
+    let attempt = recorded(services, job, listing)?;
     if attempt.submission != Submission::Accepted {
         services.store.recognise_attempt(&attempt)?;
     }
@@ -260,27 +204,9 @@ fn record_spec(services: &Services, run: &Run, spec: &JobSpec, job: &JobRow) -> 
     services.store.desire(run, &spec.identity, &spec.cluster, "running", &text)
 }
 
-fn spec_text(spec: &JobSpec) -> Result<String> {
+pub(super) fn spec_text(spec: &JobSpec) -> Result<String> {
     serde_json::to_string(spec)
         .map_err(|error| Error::new(&code::INTERNAL, "a job spec cannot be written").caused_by(error))
-}
-
-fn changed(spec: &JobSpec, attempt: &Attempt) -> Error {
-    let differences =
-        serde_json::from_str::<JobSpec>(&attempt.spec).map(|old| spec.differences(&old)).unwrap_or_default();
-    Error::new(
-        &code::JOB_CHANGED,
-        format!(
-            "`{}` runs as attempt {} with another spec: {} changed",
-            spec.identity.job,
-            attempt.number,
-            differences.join(", ")
-        ),
-    )
-    .hint(format!(
-        "`tidegate cancel {}`, then run the script again: the new attempt starts from the newest retained checkpoint",
-        spec.identity.job
-    ))
 }
 
 /// Records how an attempt ended, where the cluster tells, together with its newest checkpoint.

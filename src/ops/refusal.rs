@@ -49,8 +49,11 @@ pub fn failed(spec: &JobSpec, attempt: u32, trace: Option<&str>) -> Error {
 
 fn with_diagnosis(mut error: Error, spec: &JobSpec, diagnosis: &Diagnosis) -> Error {
     if let Program::Sql { statements, .. } = &spec.program {
-        let index = diagnosis
-            .statement
+        // What a table's connector cannot do stands in its definition, wherever Flink came to need it.
+        let defined = diagnosis.table.as_deref().filter(|_| is_of_definition(diagnosis));
+        let index = defined
+            .and_then(|table| find_by_table(statements, table))
+            .or(diagnosis.statement)
             .or_else(|| setting(statements, diagnosis))
             .or_else(|| diagnosis.table.as_deref().and_then(|table| by_table(statements, diagnosis, table)))
             .filter(|index| *index < statements.len());
@@ -66,6 +69,14 @@ fn with_diagnosis(mut error: Error, spec: &JobSpec, diagnosis: &Diagnosis) -> Er
         Some(hint) => error.hint(hint.clone()),
         None => error,
     }
+}
+
+/// Whether Flink could not make a table's source or sink from its definition.
+fn is_of_definition(diagnosis: &Diagnosis) -> bool {
+    let lines = diagnosis.chain.iter().chain([&diagnosis.root_cause]);
+    lines
+        .into_iter()
+        .any(|line| line.starts_with("Unable to create a source") || line.starts_with("Unable to create a sink"))
 }
 
 /// The statement about a table. What does not fit into it was inserted; all else is said of its definition.

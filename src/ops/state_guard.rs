@@ -11,13 +11,13 @@ use crate::store::JobRow;
 /// The checkpoint that a new attempt has to start from; `None` where the job never had state.
 ///
 /// The newest accepted attempt decides. `allow_state_loss` names the attempt whose state is abandoned, and so is valid
-/// once.
+/// once. Without a connection what was recorded at the end of the last execution decides.
 ///
 /// # Errors
 /// `job.state_unknown` where the last execution took checkpoints and the newest of them cannot be determined.
 pub async fn newest_state(
     services: &Services,
-    connection: &Connection,
+    connection: Option<&Connection>,
     job: &JobRow,
     allow_state_loss: Option<&str>,
 ) -> Result<Option<String>> {
@@ -60,9 +60,10 @@ enum Known {
     Not,
 }
 
-async fn newest_of(connection: &Connection, attempt: &Attempt) -> Result<Known> {
-    let listed = if attempt.cluster == connection.name { connection.job(&attempt.flink_id).await? } else { None };
-    if listed.is_some_and(|job| is_terminal(&job.state)) {
+async fn newest_of(connection: Option<&Connection>, attempt: &Attempt) -> Result<Known> {
+    if let Some(connection) = connection.filter(|connection| connection.name == attempt.cluster)
+        && connection.job(&attempt.flink_id).await?.is_some_and(|job| is_terminal(&job.state))
+    {
         return Ok(match connection.newest_checkpoint(&attempt.flink_id).await? {
             Some(path) => Known::Checkpoint(path),
             None => Known::None,

@@ -92,7 +92,7 @@ pub async fn drive(
         let request = match &mut request {
             Some(request) => request,
             // Secrets are resolved once: the request that is sent again is the same.
-            none => match build(services, version, attempt, spec) {
+            none => match self::request(services, version, &attempt.flink_id, attempt.restored_from.as_deref(), spec) {
                 Ok(request) => none.insert(request),
                 Err(error) => return Err(pursuit.stuck(error)?),
             },
@@ -237,7 +237,17 @@ impl Pursuit<'_> {
     }
 }
 
-fn build(services: &Services, version: Version, attempt: &Attempt, spec: &JobSpec) -> Result<RunRequest> {
+/// The request that starts, or plans, a job under an id.
+///
+/// # Errors
+/// `secret.missing`.
+pub(super) fn request(
+    services: &Services,
+    version: Version,
+    job_id: &str,
+    restored_from: Option<&str>,
+    spec: &JobSpec,
+) -> Result<RunRequest> {
     let (entry_class, program_args) = match &spec.program {
         Program::Sql { statements, .. } => {
             let mut arguments = Vec::new();
@@ -264,13 +274,13 @@ fn build(services: &Services, version: Version, attempt: &Attempt, spec: &JobSpe
     };
     Ok(RunRequest {
         version,
-        job_id: attempt.flink_id.clone(),
+        job_id: job_id.to_owned(),
         entry_class,
         program_args,
         parallelism: spec.parallelism,
-        savepoint_path: attempt.restored_from.clone(),
+        savepoint_path: restored_from.map(str::to_owned),
         allow_non_restored_state: false,
-        claim_mode: attempt.restored_from.as_ref().map(|_| ClaimMode::NoClaim),
+        claim_mode: restored_from.map(|_| ClaimMode::NoClaim),
         configuration: spec.configuration.clone(),
     })
 }

@@ -9,6 +9,7 @@ mod engine;
 mod limits;
 mod lints;
 mod panics;
+pub mod planning;
 pub mod reference;
 mod resolver;
 pub mod runner;

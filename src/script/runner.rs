@@ -13,6 +13,7 @@ use crate::api::NAMESPACES;
 use crate::api::declare::register;
 use crate::api::host::{Context, Environment, Host, Output};
 use crate::api::params::{self, Declaration};
+use crate::api::planner::Planner;
 use crate::api::throw::Fatal;
 use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code, suggest};
@@ -63,7 +64,7 @@ fn declared_in(
     inputs: Inputs,
 ) -> Result<BTreeMap<String, Declaration>> {
     let text = inputs.script(name)?.ok_or_else(|| not_found(&inputs, name))?;
-    let host = host(setting, environment.clone(), BTreeMap::new(), BTreeMap::new(), inputs, None, name);
+    let host = host(setting, environment.clone(), BTreeMap::new(), BTreeMap::new(), inputs, Purpose::List, name);
     let interpreter = interpreter(setting, host);
     let ast = interpreter.compile(name, &text)?;
     if !ast.iter_functions().any(|function| function.name == "options" && function.params.is_empty()) {
@@ -157,7 +158,7 @@ fn perform(
 ) -> Report {
     let store = setting.services.store.clone();
     let run = journal.run().clone();
-    let host = host(setting, environment, parameters, declared, inputs, Some(journal), &run.script);
+    let host = host(setting, environment, parameters, declared, inputs, Purpose::Run(journal), &run.script);
     let result = evaluate(setting, &host, &run);
     let mask = |text: &str| setting.services.secrets.mask(text);
     let error = result.err().map(|error| error.map_texts(&mask));
@@ -193,15 +194,31 @@ fn status_of(error: &Error) -> RunStatus {
     }
 }
 
-fn host(
+/// What a script is evaluated for.
+pub(super) enum Purpose {
+    /// To list its parameters.
+    List,
+    /// To be run.
+    Run(Journal),
+    /// To tell what a run would do.
+    Plan,
+}
+
+pub(super) fn host(
     setting: &Setting,
     environment: Environment,
     parameters: BTreeMap<String, String>,
     declared: BTreeMap<String, Declaration>,
     inputs: Inputs,
-    journal: Option<Journal>,
+    purpose: Purpose,
     script: &str,
 ) -> Arc<Host> {
+    let is_listing = matches!(purpose, Purpose::List);
+    let (journal, planner) = match purpose {
+        Purpose::List => (None, None),
+        Purpose::Run(journal) => (Some(journal), None),
+        Purpose::Plan => (None, Some(Planner::default())),
+    };
     Arc::new(Host {
         services: setting.services.clone(),
         environment,
@@ -212,13 +229,14 @@ fn host(
         runtime: setting.runtime.clone(),
         output: setting.output.clone(),
         declared,
-        is_listing: journal.is_none(),
+        is_listing,
         journal,
+        planner,
         script: format!("{ROOT}{script}"),
     })
 }
 
-fn interpreter(setting: &Setting, host: Arc<Host>) -> Interpreter {
+pub(super) fn interpreter(setting: &Setting, host: Arc<Host>) -> Interpreter {
     let (modules, global) = modules();
     let printer = host.clone();
     Interpreter::new(Setup {
@@ -274,13 +292,13 @@ impl Sources for Pinned {
 }
 
 /// The path of a script below `scripts/`, from what a user typed.
-fn file_name(script: &str) -> String {
+pub(super) fn file_name(script: &str) -> String {
     let name = script.strip_prefix("./").unwrap_or(script);
     let name = name.strip_prefix(ROOT).unwrap_or(name);
     if name.ends_with(".rhai") { name.to_owned() } else { format!("{name}.rhai") }
 }
 
-fn not_found(inputs: &Inputs, name: &str) -> Error {
+pub(super) fn not_found(inputs: &Inputs, name: &str) -> Error {
     let error = Error::new(&code::SCRIPT_NOT_FOUND, format!("there is no script `{ROOT}{name}` in the workspace"));
     match inputs.folder().list("scripts/**/*.rhai") {
         Ok(files) if files.is_empty() => error.hint("there is no script at all: `tidegate init` writes two examples"),

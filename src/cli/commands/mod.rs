@@ -4,6 +4,7 @@ mod cluster;
 mod flink;
 mod init;
 mod jobs;
+mod plan;
 mod quickstart;
 mod run;
 mod runs;
@@ -71,6 +72,7 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Init { folder } => init::init(&session, &folder),
         Command::Quickstart { env } => quickstart::quickstart(&session, env.as_deref()),
         Command::Run(arguments) => run::run(&session, &arguments),
+        Command::Plan(arguments) => plan::plan(&session, &arguments),
         Command::Resume { run, step, with_current_scripts } => run::resume(&session, &run, &step, with_current_scripts),
         Command::Abandon { run } => runs::abandon(&session, &run),
         Command::Runs { command, limit, json } => runs::runs(&session, command.as_ref(), limit, json),

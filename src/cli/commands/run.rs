@@ -90,7 +90,7 @@ pub(super) fn tell(session: &Session<'_>, report: Report) -> Outcome {
     }
 }
 
-fn parameters(given: &[String]) -> Result<BTreeMap<String, String>> {
+pub(super) fn parameters(given: &[String]) -> Result<BTreeMap<String, String>> {
     let mut parameters = BTreeMap::new();
     for pair in given {
         let (name, value) = pair

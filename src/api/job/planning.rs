@@ -1,0 +1,83 @@
+//! What the functions of `job::` do in a plan.
+
+use serde_json::Value;
+
+use super::{Call, deploy_options, execute_timeout, this_job, this_spec, waited_for};
+use crate::api::planner::{Planner, ends};
+use crate::base::Result;
+use crate::ops::plan;
+
+pub(super) fn deploy(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    let options = deploy_options(call)?;
+    let spec = this_spec(call)?;
+    if planner.job(&spec.identity.job).is_some() {
+        return Err(ends(format!("`{}` was planned before: how it stands then is not known", spec.identity.job)));
+    }
+    let planned = call.host.wait(plan::deploy(&call.host.services, &spec, &options))?;
+    Ok(planner.tell_job(call, planned, Some(spec)))
+}
+
+pub(super) fn execute(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    execute_timeout(call)?;
+    let spec = this_spec(call)?;
+    let planned = call.host.wait(plan::execute(&call.host.services, &spec))?;
+    Ok(planner.tell_job(call, planned, Some(spec)))
+}
+
+/// A plan does not wait: that the state is reached is taken for granted.
+pub(super) fn wait_for(call: &mut Call<'_>, _: &Planner) -> Result<Value> {
+    let (state, _) = waited_for(call)?;
+    let mut facts = this_job(call)?.to_json();
+    if let Some(map) = facts.as_object_mut() {
+        if map.get("state").is_none_or(|before| *before != state) {
+            map.insert("planned".to_owned(), true.into());
+            map.remove("tasks_running");
+            map.remove("tasks_total");
+        }
+        map.insert("state".to_owned(), state.into());
+        map.insert("action".to_owned(), "observed".into());
+    }
+    Ok(facts)
+}
+
+pub(super) fn get(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    let name = call.string(0);
+    match planner.job(&name) {
+        Some(facts) => Ok(facts),
+        None => super::look(call, &call.host.environment.name, &name),
+    }
+}
+
+pub(super) fn refresh(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    let job = this_job(call)?;
+    match planner.job(job.name()) {
+        Some(_) => Err(ends(format!("how `{}` stands then is known only when it runs", job.name()))),
+        None => super::look(call, job.environment(), job.name()),
+    }
+}
+
+pub(super) fn cancel(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    let job = this_job(call)?;
+    let started = planner.job(job.name()).is_some();
+    let planned = call.host.wait(plan::cancel(&call.host.services, job.environment(), job.name(), started))?;
+    Ok(planner.tell_job(call, planned, None))
+}
+
+pub(super) fn logs(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    not_planned(call, planner)?;
+    super::look_at_logs(call)
+}
+
+pub(super) fn exceptions(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    not_planned(call, planner)?;
+    super::look_at_exceptions(call)
+}
+
+/// What a job writes and meets is not known before it runs.
+fn not_planned(call: &Call<'_>, planner: &Planner) -> Result<()> {
+    let job = this_job(call)?;
+    match planner.job(job.name()) {
+        Some(_) => Err(ends(format!("`{}` needs what `{}` writes when it runs", call.name, job.name()))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,147 @@
+//! `tidegate plan`.
+
+use serde_json::{Value, json};
+
+use super::Session;
+use super::run::parameters;
+use crate::api::planner::Entry;
+use crate::base::{Error, Result};
+use crate::cli::Outcome;
+use crate::cli::args;
+use crate::model::plan::Action;
+use crate::script::planning::{self, Plan};
+
+pub(super) fn plan(session: &Session<'_>, arguments: &args::Plan) -> Result<Outcome> {
+    let workspace = session.open()?;
+    let environment = workspace.environment(arguments.env.as_deref())?;
+    let setting = session.setting(&workspace);
+    let mut plan = planning::plan(&setting, &arguments.script, &environment, &parameters(&arguments.parameters)?)?;
+    let skipped = match arguments.validate {
+        true => planning::validated(&setting, &mut plan, &arguments.catalog)?,
+        false => Vec::new(),
+    };
+    if arguments.json {
+        session.terminal.json(&as_json(&plan, &environment.name, &skipped));
+    } else {
+        show(session, &plan);
+        for error in &skipped {
+            session.terminal.say(&format!("not validated: {}", sentence(error)));
+        }
+    }
+    Ok(if plan.is_blocked() {
+        Outcome::Failed
+    } else if plan.has_changes() {
+        Outcome::Changes
+    } else {
+        Outcome::Done
+    })
+}
+
+fn show(session: &Session<'_>, plan: &Plan) {
+    let terminal = session.terminal;
+    for entry in &plan.entries {
+        let change = &entry.change;
+        let word = if change.blocked.is_some() { "BLOCKED" } else { change.action.name() };
+        let was = if change.blocked.is_some() { format!(" ({})", change.action.name()) } else { String::new() };
+        terminal.data(&format!("{word:8} {}{was}  {}\n", change.subject, at(entry)));
+        for note in &change.notes {
+            terminal.data(&format!("         {note}\n"));
+        }
+        for difference in &change.differences {
+            terminal.data(&format!("         {difference}\n"));
+        }
+        if let Some(error) = &change.blocked {
+            terminal.data(&format!("         error[{}]{}: {error}\n", error.code().name, place(error)));
+            for cause in error.causes() {
+                terminal.data(&format!("           caused by: {cause}\n"));
+            }
+            if let Some(hint) = error.hint_text() {
+                terminal.data(&format!("           hint: {hint}\n"));
+            }
+        }
+    }
+    if let Some(end) = &plan.end {
+        terminal.data(&format!("the plan ends{}: {end}\n", place(end)));
+        for cause in end.causes() {
+            terminal.data(&format!("  {cause}\n"));
+        }
+    }
+    if let Some(error) = &plan.error {
+        terminal.error(error);
+    }
+    terminal.data(&format!("plan: {}. Nothing was done.\n", summary(plan)));
+}
+
+fn at(entry: &Entry) -> String {
+    format!("{}:{}", entry.place.file, entry.place.line)
+}
+
+/// " at file:line:column", where the error has a place.
+fn place(error: &Error) -> String {
+    error.places().first().map_or_else(String::new, |place| match place.column {
+        0 => format!(" at {}:{}", place.file, place.line),
+        column => format!(" at {}:{}:{column}", place.file, place.line),
+    })
+}
+
+/// An error in one line, its hint behind it.
+fn sentence(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
+}
+
+fn summary(plan: &Plan) -> String {
+    let actions = [
+        (Action::Create, "to create"),
+        (Action::Restart, "to restart"),
+        (Action::Upgrade, "to upgrade"),
+        (Action::Execute, "to execute"),
+        (Action::Cancel, "to cancel"),
+        (Action::Record, "to record"),
+        (Action::Call, "to call"),
+        (Action::Noop, "unchanged"),
+    ];
+    let count = |action: Action, blocked: bool| {
+        plan.entries
+            .iter()
+            .filter(|entry| entry.change.action == action && entry.change.blocked.is_some() == blocked)
+            .count()
+    };
+    let mut words: Vec<String> = actions
+        .iter()
+        .map(|(action, word)| (count(*action, false), *word))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    let blocked: usize = actions.iter().map(|(action, _)| count(*action, true)).sum();
+    if blocked > 0 {
+        words.push(format!("{blocked} blocked"));
+    }
+    match (words.is_empty(), plan.error.is_some()) {
+        (true, true) => "the script fails before its first effect".to_owned(),
+        (true, false) => "the script has no effect".to_owned(),
+        (false, true) => format!("{}, then the script fails", words.join(", ")),
+        (false, false) => words.join(", "),
+    }
+}
+
+fn as_json(plan: &Plan, environment: &str, skipped: &[Error]) -> Value {
+    let entries = plan.entries.iter().map(|entry| {
+        let change = &entry.change;
+        json!({
+            "action": change.action, "subject": change.subject, "function": entry.function, "class": entry.class,
+            "file": entry.place.file, "line": entry.place.line, "column": entry.place.column,
+            "notes": change.notes, "differences": change.differences,
+            "blocked": change.blocked.as_ref().map(Error::to_json),
+        })
+    });
+    json!({
+        "environment": environment,
+        "changes": entries.collect::<Vec<_>>(),
+        "ends": plan.end.as_ref().map(Error::to_json),
+        "error": plan.error.as_ref().map(Error::to_json),
+        "not_validated": skipped.iter().map(Error::to_json).collect::<Vec<_>>(),
+    })
+}

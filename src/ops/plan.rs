@@ -1,0 +1,335 @@
+//! What a deploy, an execution or a cancel would do: the same looks, and no hand raised.
+
+use serde_json::{Value, json};
+
+use super::cluster::{Connection, Start};
+use super::deploy::{Options, spec_text};
+use super::services::Services;
+use super::standing::{changed, is_finished, is_missing, live, recorded};
+use super::{facts, state_guard, wait};
+use crate::base::{Error, Result, clock, code};
+use crate::model::attempt::{Attempt, Submission};
+use crate::model::job_spec::{JobSpec, Program};
+use crate::model::job_status::Listed;
+use crate::model::plan::{Action, Change};
+use crate::model::spec_difference;
+use crate::store::JobRow;
+
+/// A change, and the facts of the job handle that it would give. What only the run makes known is not among them.
+#[derive(Debug)]
+pub struct Planned {
+    /// The change.
+    pub change: Change,
+    /// The facts.
+    pub facts: Value,
+}
+
+/// What [`super::deploy::deploy`] would do. A refusal is in the change; nothing is started, not even a local cluster.
+///
+/// # Errors
+/// `state.*`, `cluster.unknown`.
+pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> Result<Planned> {
+    let look = look(services, spec).await?;
+    let (job, newest) = (look.job.as_ref(), look.newest.as_ref());
+    if let Some(error) = look.refused {
+        return Ok(blocked(services, spec, Action::Create, newest, error));
+    }
+    if let (Some((connection, listing, attempt)), Some(job)) = (look.live, job) {
+        let old = attempt_spec(&attempt)?;
+        let facts = facts::of(&connection, spec, &attempt, Some(&listing), "unchanged");
+        let change = |action, notes, differences, blocked| Change {
+            action,
+            subject: spec.identity.job.clone(),
+            notes,
+            differences,
+            blocked,
+        };
+        let runs = format!("attempt {} on `{}` is {}", attempt.number, connection.name, listing.state);
+        let change = if attempt.spec_hash != spec.running_hash() {
+            let error = changed(spec, &attempt);
+            change(Action::Upgrade, vec![runs], spec_difference::running(&old, spec), Some(error))
+        } else if job.spec != spec_text(spec)? || job.desired != "running" {
+            let recorded: Option<JobSpec> = serde_json::from_str(&job.spec).ok();
+            let mut differences = recorded.map(|old| spec_difference::labels(&old, spec)).unwrap_or_default();
+            if job.desired != "running" {
+                differences.push(format!("desired: {} -> running", job.desired));
+            }
+            change(Action::Record, vec![runs], differences, None)
+        } else {
+            change(Action::Noop, vec![runs], Vec::new(), None)
+        };
+        return Ok(Planned { change, facts });
+    }
+    let listing = newest.and_then(|newest| look.listed.iter().find(|listing| listing.id == newest.flink_id));
+    if let (Some(newest), Some(connection)) = (newest, &look.connection)
+        && is_finished(newest, listing, spec)
+    {
+        let facts = facts::of(connection, spec, newest, listing, "finished");
+        let notes = vec![format!("attempt {} has FINISHED with this spec", newest.number)];
+        let change = Change {
+            action: Action::Noop,
+            subject: spec.identity.job.clone(),
+            notes,
+            differences: Vec::new(),
+            blocked: None,
+        };
+        return Ok(Planned { change, facts });
+    }
+    let mut notes = look.notes;
+    let restored = match (job, &look.connection) {
+        (Some(job), connection) => {
+            let allowed = options.allow_state_loss.as_deref();
+            match state_guard::newest_state(services, connection.as_ref(), job, allowed).await {
+                Ok(restored) => restored,
+                Err(error) => return Ok(blocked(services, spec, Action::Restart, newest, error)),
+            }
+        }
+        _ => None,
+    };
+    let before = newest.filter(|newest| newest.submission == Submission::Accepted);
+    let mut differences = Vec::new();
+    if let Some(before) = before {
+        let end = listing.map(|listing| listing.state.clone()).or_else(|| before.end_state.clone());
+        let end = end.unwrap_or_else(|| "not there any more".to_owned());
+        notes.push(format!("attempt {} is {end}", before.number));
+        differences = spec_difference::running(&attempt_spec(before)?, spec);
+    }
+    let number = newest.map_or(0, |newest| newest.number) + 1;
+    let from = restored.as_ref().map_or_else(|| "from nothing".to_owned(), |path| format!("from {path}"));
+    notes.push(format!("attempt {number} on `{}`, {from}: {}", spec.cluster, brief(spec)));
+    let action = if before.is_some() { Action::Restart } else { Action::Create };
+    let facts = would_be(services, spec, number, look.connection.as_ref(), restored.as_deref(), "CREATED", "created");
+    let change = Change { action, subject: spec.identity.job.clone(), notes, differences, blocked: None };
+    Ok(Planned { change, facts })
+}
+
+/// What `spec.execute()` would do.
+///
+/// # Errors
+/// `state.*`, `cluster.unknown`.
+pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
+    let look = look(services, spec).await?;
+    let newest = look.newest.as_ref();
+    let refused = look.refused.or_else(|| {
+        let (_, _, attempt) = look.live.as_ref()?;
+        Some(
+            Error::new(&code::JOB_TWIN, format!("`{}` already runs as attempt {}", spec.identity.job, attempt.number))
+                .hint(format!("wait for it, or `tidegate cancel {}`", spec.identity.job)),
+        )
+    });
+    if let Some(error) = refused {
+        return Ok(blocked(services, spec, Action::Execute, newest, error));
+    }
+    let number = newest.map_or(0, |newest| newest.number) + 1;
+    let mut notes = look.notes;
+    notes.push(format!("attempt {number} on `{}`: {}", spec.cluster, brief(spec)));
+    let facts = would_be(services, spec, number, look.connection.as_ref(), None, "FINISHED", "observed");
+    let change = Change {
+        action: Action::Execute,
+        subject: spec.identity.job.clone(),
+        notes,
+        differences: Vec::new(),
+        blocked: None,
+    };
+    Ok(Planned { change, facts })
+}
+
+/// What cancelling a recorded job would do. `planned` where an earlier step of the plan would have started it.
+///
+/// # Errors
+/// `job.not_found`, `state.*`.
+pub async fn cancel(services: &Services, environment: &str, name: &str, planned: bool) -> Result<Planned> {
+    let change = |action, note: String| Change {
+        action,
+        subject: name.to_owned(),
+        notes: vec![note],
+        differences: Vec::new(),
+        blocked: None,
+    };
+    let facts = |state: &str| json!({ "name": name, "environment": environment, "state": state, "planned": true });
+    if planned {
+        let note = "what this plan would have started".to_owned();
+        return Ok(Planned { change: change(Action::Cancel, note), facts: facts("CANCELED") });
+    }
+    let job = services.store.job(environment, name)?;
+    let job = job.ok_or_else(|| wait::job_not_found(services, environment, name))?;
+    let Some(newest) = services.store.newest_attempt(job.id)? else {
+        return Ok(Planned { change: change(Action::Noop, "it was never submitted".to_owned()), facts: facts("") });
+    };
+    if newest.submission == Submission::Accepted
+        && let Some(end) = &newest.end_state
+    {
+        let note = format!("attempt {} is {end} already", newest.number);
+        return Ok(Planned { change: change(Action::Noop, note), facts: facts(end) });
+    }
+    let note = format!("attempt {} on `{}`; its newest checkpoint stays", newest.number, newest.cluster);
+    Ok(Planned { change: change(Action::Cancel, note), facts: facts("CANCELED") })
+}
+
+/// What was seen of a job before anything is decided.
+struct Look {
+    job: Option<JobRow>,
+    newest: Option<Attempt>,
+    /// None where a local cluster is down.
+    connection: Option<Connection>,
+    listed: Vec<Listed>,
+    live: Option<(Connection, Listed, Attempt)>,
+    notes: Vec<String>,
+    refused: Option<Error>,
+}
+
+async fn look(services: &Services, spec: &JobSpec) -> Result<Look> {
+    let identity = &spec.identity;
+    let job = services.store.job(&identity.environment, &identity.job)?;
+    let newest = match &job {
+        Some(job) => services.store.newest_attempt(job.id)?,
+        None => None,
+    };
+    let mut look =
+        Look { job, newest, connection: None, listed: Vec::new(), live: None, notes: Vec::new(), refused: None };
+    match services.clusters.connect(&spec.cluster, Start::No).await {
+        Ok(connection) => look.connection = Some(connection),
+        Err(error) if error.is(&code::CLUSTER_DOWN) => {
+            look.notes.push(format!("the local cluster `{}` is down and would be started", spec.cluster));
+        }
+        Err(error) if error.is(&code::CLUSTER_UNKNOWN) => return Err(error),
+        Err(error) => look.refused = Some(error),
+    }
+    let Some(connection) = look.connection.clone() else {
+        unsettled(&mut look, None);
+        return Ok(look);
+    };
+    let seen = async { Ok::<_, Error>((connection.incarnation().await?, connection.jobs().await?)) };
+    let (incarnation, listed) = match seen.await {
+        Ok(seen) => seen,
+        Err(error) => {
+            look.refused = Some(error);
+            return Ok(look);
+        }
+    };
+    unsettled(&mut look, Some((&incarnation, &listed)));
+    match live(services, spec, &listed) {
+        Err(error) => look.refused = Some(error),
+        Ok(Some(listing)) => {
+            if let Some(job) = &look.job {
+                let attempt = recorded(services, job, listing)?;
+                // It is listed, so what was not answered had arrived.
+                look.refused = None;
+                look.live = Some((connection.clone(), listing.clone(), attempt));
+            }
+        }
+        Ok(None) => {}
+    }
+    if let Some(newest) = &look.newest
+        && look.refused.is_none()
+        && is_missing(newest, &connection.name, &listed)
+        && !connection.is_local
+        && incarnation != newest.incarnation
+    {
+        look.notes.push(format!(
+            "the JobManager has restarted and lost attempt {}: its tasks are waited for first",
+            newest.number
+        ));
+    }
+    look.listed = listed;
+    Ok(look)
+}
+
+/// Says what a deploy does about a submission that was never answered.
+fn unsettled(look: &mut Look, seen: Option<(&str, &[Listed])>) {
+    let Some(open) = look.newest.as_ref().filter(|newest| newest.submission == Submission::Open) else { return };
+    let arrived = seen.is_some_and(|(_, listed)| listed.iter().any(|listing| listing.id == open.flink_id));
+    let same = seen.is_some_and(|(incarnation, _)| incarnation == open.incarnation);
+    if arrived {
+        return;
+    }
+    if same {
+        look.notes
+            .push(format!("attempt {} was never answered: it is sent again under its own key first", open.number));
+    } else {
+        look.refused = Some(Error::new(
+            &code::JOB_UNKNOWN_OUTCOME,
+            format!("attempt {} was never answered, and the JobManager has restarted since", open.number),
+        ));
+    }
+}
+
+fn blocked(services: &Services, spec: &JobSpec, action: Action, newest: Option<&Attempt>, error: Error) -> Planned {
+    let number = newest.map_or(0, |newest| newest.number) + 1;
+    let change = Change {
+        action,
+        subject: spec.identity.job.clone(),
+        notes: vec![format!("on `{}`: {}", spec.cluster, brief(spec))],
+        differences: Vec::new(),
+        blocked: Some(error),
+    };
+    Planned { change, facts: would_be(services, spec, number, None, None, "CREATED", "created") }
+}
+
+/// The facts as the run would find them, as far as they are known before.
+fn would_be(
+    services: &Services,
+    spec: &JobSpec,
+    number: u32,
+    connection: Option<&Connection>,
+    restored_from: Option<&str>,
+    state: &str,
+    action: &str,
+) -> Value {
+    let mut facts = json!({
+        "planned": true,
+        "environment": spec.identity.environment,
+        "name": spec.identity.job,
+        "cluster": spec.cluster,
+        "attempt": number,
+        "id": spec.identity.flink_job_id(number, services.store.salt()),
+        "state": state,
+        "restored_from": restored_from,
+        "action": action,
+        "at": clock::rfc3339(clock::now()),
+    });
+    if let Some(connection) = connection {
+        facts["url"] = connection.client.base_url().to_string().into();
+    }
+    if state == "CREATED" {
+        // What a deploy gives before anybody looked.
+        facts["tasks_running"] = 0.into();
+        facts["tasks_total"] = 0.into();
+    }
+    facts
+}
+
+fn attempt_spec(attempt: &Attempt) -> Result<JobSpec> {
+    serde_json::from_str(&attempt.spec).map_err(|error| {
+        Error::new(&code::STATE_CORRUPT, format!("the spec of attempt {} cannot be read", attempt.number))
+            .caused_by(error)
+    })
+}
+
+/// A spec in a few words.
+fn brief(spec: &JobSpec) -> String {
+    let mut words = match &spec.program {
+        Program::Sql { source, statements } => {
+            let source = if source == super::render::INLINE {
+                "sql of the script".to_owned()
+            } else {
+                format!("templates/{source}")
+            };
+            vec![format!("{} statements of {source}", statements.len())]
+        }
+        Program::Jar { jar, main_class, arguments } => {
+            let class = main_class.clone().unwrap_or_default();
+            vec![format!("{class} of {} with {} arguments", jar.path, arguments.len())]
+        }
+    };
+    if let Some(parallelism) = spec.parallelism {
+        words.push(format!("parallelism {parallelism}"));
+    }
+    if let Some(interval) = spec.setting("execution.checkpointing.interval") {
+        words.push(format!("a checkpoint every {interval}"));
+    }
+    if spec.is_batch() {
+        words.push("batch".to_owned());
+    }
+    words.join(", ")
+}

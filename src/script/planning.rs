@@ -1,0 +1,101 @@
+//! The plan of a script: it is evaluated as in a run, and its effects are told and not had.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rhai::Scope;
+
+use super::excerpt;
+use super::runner::{self, Purpose, Setting};
+use crate::api::host::{Environment, Host};
+use crate::api::params;
+use crate::api::planner::Entry;
+use crate::base::{Error, Result, code};
+use crate::ops::inputs::Inputs;
+use crate::ops::validate;
+
+/// What a script would do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The changes, in the order of the script.
+    pub entries: Vec<Entry>,
+    /// Where the plan ends before the script does, and why.
+    pub end: Option<Error>,
+    /// The error that the script would end with.
+    pub error: Option<Error>,
+}
+
+impl Plan {
+    /// Whether a run would stop with an error.
+    pub fn is_blocked(&self) -> bool {
+        self.error.is_some() || self.entries.iter().any(|entry| entry.change.blocked.is_some())
+    }
+
+    /// Whether a run would change anything, as far as the plan goes.
+    pub fn has_changes(&self) -> bool {
+        self.end.is_some() || self.entries.iter().any(|entry| entry.change.action.is_change())
+    }
+}
+
+/// Plans a script. Nothing is recorded, and nothing is started.
+///
+/// # Errors
+/// What is wrong with the script, its environment or its parameters before it begins.
+pub fn plan(
+    setting: &Setting,
+    script: &str,
+    environment: &Environment,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Plan> {
+    let name = runner::file_name(script);
+    let declared = runner::declared(setting, &name, environment)?;
+    params::check(&declared, parameters)?;
+    let inputs = Inputs::new(setting.services.store.clone(), setting.services.folder.clone(), None);
+    let text = inputs.script(&name)?.ok_or_else(|| runner::not_found(&inputs, &name))?;
+    let host = runner::host(setting, environment.clone(), parameters.clone(), declared, inputs, Purpose::Plan, &name);
+    let interpreter = runner::interpreter(setting, host.clone());
+    let ast = interpreter.compile(&name, &text)?;
+    let result = interpreter.execute(&ast, &mut Scope::new());
+    let mask = |text: &str| setting.services.secrets.mask(text);
+    let error = result.err().map(|error| error.map_texts(&mask));
+    let (end, error) = match error {
+        Some(error) if error.is(&code::PLAN_ENDS) => (Some(error), None),
+        Some(error) if error.is(&code::CANCELLED) => return Err(error),
+        error => (None, error),
+    };
+    let texts: BTreeMap<String, String> = interpreter.loaded().into_iter().collect();
+    let mut entries = entries(&host);
+    for entry in &mut entries {
+        let text = texts.get(&entry.place.file);
+        entry.place.excerpt = text.and_then(|text| excerpt(text, entry.place.line));
+        entry.change.blocked = entry.change.blocked.take().map(|error| error.map_texts(&mask));
+    }
+    Ok(Plan { entries, end, error })
+}
+
+fn entries(host: &Arc<Host>) -> Vec<Entry> {
+    host.planner.as_ref().map(crate::api::planner::Planner::entries).unwrap_or_default()
+}
+
+/// What the cluster's planner says of the SQL jobs that a plan would start. What it refuses blocks the change.
+///
+/// Gives what was not validated, and why.
+///
+/// # Errors
+/// `cancelled`, `state.*`.
+pub fn validated(setting: &Setting, plan: &mut Plan, catalogs: &[String]) -> Result<Vec<Error>> {
+    let mut skipped = Vec::new();
+    for entry in &mut plan.entries {
+        let Some(spec) = entry.spec.clone().filter(|_| entry.change.action.is_change()) else { continue };
+        let work = validate::validate(&setting.services, &spec, catalogs);
+        match setting.runtime.block_on(setting.cancel.select(work)) {
+            Ok(()) => entry.change.notes.push("the cluster's planner accepts it".to_owned()),
+            Err(error) if error.is(&code::CANCELLED) => return Err(error),
+            Err(error) if error.is(&code::FLINK_SQL_REFUSED) => {
+                entry.change.blocked = Some(error.map_texts(&|text| setting.services.secrets.mask(text)));
+            }
+            Err(error) => skipped.push(error),
+        }
+    }
+    Ok(skipped)
+}
