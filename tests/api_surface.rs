@@ -10,7 +10,7 @@ use std::process::Command;
 
 use support::fake_flink::FakeFlink;
 use tidegate::api::NAMESPACES;
-use tidegate::api::declare::full_name;
+use tidegate::api::declare::{Planning, full_name};
 use tidegate::base::code;
 
 const TABLES: &str = "CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\n\
@@ -31,6 +31,9 @@ fn every_function_is_declared_whole() {
             for word in [namespace.name, function.name].into_iter().filter(|word| *word != "var") {
                 let call = if function.property { format!("x.{word}") } else { format!("x::{word}()") };
                 assert!(engine.compile(&call).is_ok(), "{name}: `{word}` is a word that Rhai keeps for itself");
+            }
+            if function.class.is_effect() && matches!(function.planning, Planning::Looks | Planning::Stale) {
+                panic!("{name} is an effect, and a plan would have it");
             }
             for own in function.errors {
                 assert_eq!(code::find(own.name).map(|code| code.name), Some(own.name), "{name}");

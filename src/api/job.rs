@@ -1,6 +1,7 @@
 //! `job::`: what jobs are, and what is done with them.
 
 mod planning;
+mod specs;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,24 +9,24 @@ use std::time::Duration;
 use rhai::Dynamic;
 use serde_json::{Value, json};
 
-use super::convert::{MARK, secret_text};
+use super::convert::MARK;
 use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, required};
 use super::handle::Job;
-use super::job_options::{Common, JAR_OPTIONS, JarOptions, Mode, SQL_OPTIONS, SqlOptions, read, read_job};
+use super::job_options::{JAR_OPTIONS, SQL_OPTIONS, read};
 use super::spec::Spec;
 use super::types::{Receives, options};
 use crate::base::{Error, Result, code, duration, suggest};
 use crate::model::class::Class;
-use crate::model::job_spec::{JobSpec, Program};
+use crate::model::job_spec::JobSpec;
 use crate::model::job_status::STATES;
 use crate::ops::effect::Acting;
-use crate::ops::{cancel, deploy, logs, observe, plan, render, validate, wait};
+use crate::ops::{cancel, deploy, logs, observe, plan, validate, wait};
 
 pub(super) const NAMESPACE: Namespace = Namespace {
     name: "job",
     summary: "Jobs: what they are, and what is done with them.",
     functions: &[
-        Function::new("sql", Class::Pure, &[required("name", Type::String), required("options", SQL_OPTIONS)], Type::Spec, Body::Pure(sql))
+        Function::new("sql", Class::Pure, &[required("name", Type::String), required("options", SQL_OPTIONS)], Type::Spec, Body::Pure(specs::sql))
             .docs(
                 "A SQL job from a template, rendered at once for the environment. Nothing is sent.",
                 "let spec = job::sql(\"hello\", #{ sql: \"CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\\n\
@@ -33,7 +34,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                  assert::equal(spec.name, \"hello\");",
             )
             .errors(&[&code::TEMPLATE_NOT_FOUND, &code::TEMPLATE_INVALID, &code::SQL_INVALID, &code::ARGUMENT_INVALID]),
-        Function::new("jar", Class::Pure, &[required("name", Type::String), required("options", JAR_OPTIONS)], Type::Spec, Body::Pure(jar))
+        Function::new("jar", Class::Pure, &[required("name", Type::String), required("options", JAR_OPTIONS)], Type::Spec, Body::Pure(specs::jar))
             .docs(
                 "A job from a jar of the workspace: main class and arguments. Nothing is sent.",
                 "let spec = job::jar(\"count\", #{ jar: \"jars/count.jar\", main_class: \"com.example.CountJob\", args: [\"--rate\", 10] });",
@@ -110,10 +111,10 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         Function::new("exceptions", Class::Read, &[], Type::Array, Body::Journaled(exceptions)).planning(Planning::With(planning::exceptions))
             .on(Type::Job)
             .docs("What went wrong: root cause, chain and trace.", "for e in job::get(\"orders\").exceptions() { print(e.root_cause); }"),
-        Function::new("name", Class::Pure, &[], Type::String, Body::Pure(spec_name)).property(Type::Spec).docs("The job's name.", ""),
-        Function::new("environment", Class::Pure, &[], Type::String, Body::Pure(spec_environment)).property(Type::Spec).docs("The environment.", ""),
-        Function::new("cluster", Class::Pure, &[], Type::String, Body::Pure(spec_cluster)).property(Type::Spec).docs("The cluster's name.", ""),
-        Function::new("statements", Class::Pure, &[], Type::Array, Body::Pure(statements))
+        Function::new("name", Class::Pure, &[], Type::String, Body::Pure(specs::spec_name)).property(Type::Spec).docs("The job's name.", ""),
+        Function::new("environment", Class::Pure, &[], Type::String, Body::Pure(specs::spec_environment)).property(Type::Spec).docs("The environment.", ""),
+        Function::new("cluster", Class::Pure, &[], Type::String, Body::Pure(specs::spec_cluster)).property(Type::Spec).docs("The cluster's name.", ""),
+        Function::new("statements", Class::Pure, &[], Type::Array, Body::Pure(specs::statements))
             .property(Type::Spec)
             .docs("The statements of a SQL job, secrets as `***`.", ""),
         fact("name", "The job's name."),
@@ -149,87 +150,6 @@ pub(super) fn this_job(call: &Call<'_>) -> Result<Job> {
 pub(super) fn this_spec(call: &Call<'_>) -> Result<Arc<JobSpec>> {
     let spec = call.arguments[0].clone().try_cast::<Spec>();
     spec.map(|spec| spec.0).ok_or_else(|| Error::new(&code::ARGUMENT_INVALID, format!("{}: not a job spec", call.name)))
-}
-
-fn spec_name(call: &mut Call<'_>) -> Result<Dynamic> {
-    Ok(this_spec(call)?.identity.job.clone().into())
-}
-
-fn spec_environment(call: &mut Call<'_>) -> Result<Dynamic> {
-    Ok(this_spec(call)?.identity.environment.clone().into())
-}
-
-fn spec_cluster(call: &mut Call<'_>) -> Result<Dynamic> {
-    Ok(this_spec(call)?.cluster.clone().into())
-}
-
-fn statements(call: &mut Call<'_>) -> Result<Dynamic> {
-    match &this_spec(call)?.program {
-        Program::Sql { statements, .. } => {
-            Ok(Dynamic::from_array(statements.iter().map(|one| one.text.to_string().into()).collect()))
-        }
-        Program::Jar { .. } => Ok(Dynamic::from_array(Vec::new())),
-    }
-}
-
-fn sql(call: &mut Call<'_>) -> Result<Dynamic> {
-    let (options, common): (SqlOptions, Common) = read_job(call.name, call.json(1)?)?;
-    let rendered = super::sql::rendered(call, options.template.as_deref(), options.sql.as_deref(), &options.vars)?;
-    let statements = render::statements(&rendered)?;
-    let source = options.template.unwrap_or_else(|| render::INLINE.to_owned());
-    let mut spec = spec(call, Program::Sql { source, statements }, &common)?;
-    if let Some(mode) = options.mode {
-        let mode = match mode {
-            Mode::Batch => "BATCH",
-            Mode::Streaming => "STREAMING",
-        };
-        spec.configuration.insert("execution.runtime-mode".to_owned(), mode.to_owned());
-    }
-    Ok(Dynamic::from(Spec(Arc::new(spec))))
-}
-
-fn jar(call: &mut Call<'_>) -> Result<Dynamic> {
-    let (options, common): (JarOptions, Common) = read_job(call.name, call.json(1)?)?;
-    let path = options.jar.ok_or_else(|| {
-        Error::new(&code::ARGUMENT_INVALID, format!("{}: the option `jar` is missing", call.name))
-            .hint("jar: \"jars/my-job.jar\"")
-    })?;
-    let jar = call.host.inputs.artifact(&path)?;
-    let jars = common.jars.iter().map(|path| call.host.inputs.artifact(path)).collect::<Result<Vec<_>>>()?;
-    let main_class = crate::ops::upload::main_class(&call.host.services, &jar, &jars, options.main_class.as_deref())?;
-    let arguments = options.args.iter().enumerate().map(|(index, value)| {
-        secret_text(value).ok_or_else(|| {
-            Error::new(
-                &code::ARGUMENT_INVALID,
-                format!("{}: option `args[{index}]` must be a text, a number or a boolean", call.name),
-            )
-        })
-    });
-    let program = Program::Jar { jar, main_class: Some(main_class), arguments: arguments.collect::<Result<_>>()? };
-    Ok(Dynamic::from(Spec(Arc::new(spec(call, program, &common)?))))
-}
-
-fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
-    let name = call.string(0);
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {
-        return Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: `{name}` cannot be a job's name", call.name))
-            .hint("letters, digits, `-`, `_` and `.`, at most 100 of them"));
-    }
-    let environment = &call.host.environment;
-    let cluster = common.cluster.clone().unwrap_or_else(|| environment.cluster.clone());
-    call.host.services.clusters.definition(&cluster)?;
-    let jars = common.jars.iter().map(|path| call.host.inputs.artifact(path)).collect::<Result<Vec<_>>>()?;
-    Ok(JobSpec {
-        identity: call.host.services.identity(&environment.name, &name),
-        cluster,
-        program,
-        parallelism: common.parallelism,
-        configuration: common.configuration(call.name, &name, environment)?,
-        jars,
-        tags: common.tags.clone(),
-        owner: common.owner.clone(),
-    })
 }
 
 options! {

@@ -24,6 +24,8 @@ pub enum Action {
     Cancel,
     /// A function with an effect of another kind is called.
     Call,
+    /// Its cluster did not tell how it stands, and a run would stop.
+    Unknown,
 }
 
 impl Action {
@@ -38,6 +40,7 @@ impl Action {
             Self::Execute => "EXECUTE",
             Self::Cancel => "CANCEL",
             Self::Call => "CALL",
+            Self::Unknown => "UNKNOWN",
         }
     }
 

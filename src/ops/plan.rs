@@ -32,7 +32,7 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
     let look = look(services, spec).await?;
     let (job, newest) = (look.job.as_ref(), look.newest.as_ref());
     if let Some(error) = look.refused {
-        return Ok(blocked(services, spec, Action::Create, newest, error));
+        return Ok(blocked(services, spec, Action::Unknown, newest, error));
     }
     if let (Some((connection, listing, attempt)), Some(job)) = (look.live, job) {
         let old = attempt_spec(&attempt)?;

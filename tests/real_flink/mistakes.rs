@@ -36,6 +36,13 @@ const REFUSED: [(&str, &str, u32, &str); 7] = [
 pub(crate) fn mistakes_in_sql_are_told_with_their_line(cluster: &Cluster) {
     let workspace = Workspace::session("mistakes", &cluster.url);
     for (name, sql, line, text) in REFUSED {
+        write(&workspace, name, sql, "");
+        // Asked before, the cluster's planner says the same, and nothing is submitted.
+        let planned = workspace.tidegate(&["plan", name, "--validate"]);
+        let told = planned.out.lines().find(|line| line.contains("error[flink.sql_refused]"));
+        let told = told.unwrap_or_else(|| panic!("not refused: {planned}"));
+        assert!(told.contains(&format!("templates/{name}.sql:{line}")) && planned.out.contains(text), "{planned}");
+        assert_eq!(planned.code, Some(1), "{planned}");
         let ended = run(&workspace, name, sql, "").fails("flink.sql_refused");
         assert!(ended.error_line().contains(&format!("`{name}`: ")) && ended.err.contains(text), "{ended}");
         let place = format!("templates/{name}.sql:{line}");
@@ -51,10 +58,14 @@ pub(crate) fn mistakes_in_sql_are_told_with_their_line(cluster: &Cluster) {
 
 /// A bounded streaming job.
 pub(crate) fn run(workspace: &Workspace, name: &str, sql: &str, options: &str) -> Ended {
+    write(workspace, name, sql, options);
+    workspace.tidegate(&["run", name])
+}
+
+fn write(workspace: &Workspace, name: &str, sql: &str, options: &str) {
     workspace.write(&format!("templates/{name}.sql"), &format!("{SOURCE}{SINK}{sql}"));
     workspace.script(
         name,
         &format!("job::sql(\"{name}\", #{{ template: \"{name}.sql\", {options} }}).execute(#{{ timeout: \"1m\" }});\n"),
     );
-    workspace.tidegate(&["run", name])
 }

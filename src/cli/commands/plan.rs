@@ -42,7 +42,11 @@ fn show(session: &Session<'_>, plan: &Plan) {
     for entry in &plan.entries {
         let change = &entry.change;
         let word = if change.blocked.is_some() { "BLOCKED" } else { change.action.name() };
-        let was = if change.blocked.is_some() { format!(" ({})", change.action.name()) } else { String::new() };
+        let was = match change.action {
+            Action::Unknown => String::new(),
+            action if change.blocked.is_some() => format!(" ({})", action.name()),
+            _ => String::new(),
+        };
         terminal.data(&format!("{word:8} {}{was}  {}\n", change.subject, at(entry)));
         for note in &change.notes {
             terminal.data(&format!("         {note}\n"));
@@ -52,6 +56,10 @@ fn show(session: &Session<'_>, plan: &Plan) {
         }
         if let Some(error) = &change.blocked {
             terminal.data(&format!("         error[{}]{}: {error}\n", error.code().name, place(error)));
+            if let Some((place, text)) = error.places().first().and_then(|place| Some((place, place.excerpt.as_ref()?)))
+            {
+                terminal.data(&format!("           {} | {}\n", place.line, text.trim()));
+            }
             for cause in error.causes() {
                 terminal.data(&format!("           caused by: {cause}\n"));
             }
@@ -102,6 +110,7 @@ fn summary(plan: &Plan) -> String {
         (Action::Record, "to record"),
         (Action::Call, "to call"),
         (Action::Noop, "unchanged"),
+        (Action::Unknown, "not known"),
     ];
     let count = |action: Action, blocked: bool| {
         plan.entries

@@ -1,0 +1,94 @@
+//! Job specs as scripts make and read them.
+
+use std::sync::Arc;
+
+use rhai::Dynamic;
+
+use super::{Call, this_spec};
+use crate::api::convert::secret_text;
+use crate::api::job_options::{Common, JarOptions, Mode, SqlOptions, read_job};
+use crate::api::spec::Spec;
+use crate::base::{Error, Result, code};
+use crate::model::job_spec::{JobSpec, Program};
+use crate::ops::render;
+
+pub(super) fn spec_name(call: &mut Call<'_>) -> Result<Dynamic> {
+    Ok(this_spec(call)?.identity.job.clone().into())
+}
+
+pub(super) fn spec_environment(call: &mut Call<'_>) -> Result<Dynamic> {
+    Ok(this_spec(call)?.identity.environment.clone().into())
+}
+
+pub(super) fn spec_cluster(call: &mut Call<'_>) -> Result<Dynamic> {
+    Ok(this_spec(call)?.cluster.clone().into())
+}
+
+pub(super) fn statements(call: &mut Call<'_>) -> Result<Dynamic> {
+    match &this_spec(call)?.program {
+        Program::Sql { statements, .. } => {
+            Ok(Dynamic::from_array(statements.iter().map(|one| one.text.to_string().into()).collect()))
+        }
+        Program::Jar { .. } => Ok(Dynamic::from_array(Vec::new())),
+    }
+}
+
+pub(super) fn sql(call: &mut Call<'_>) -> Result<Dynamic> {
+    let (options, common): (SqlOptions, Common) = read_job(call.name, call.json(1)?)?;
+    let rendered = crate::api::sql::rendered(call, options.template.as_deref(), options.sql.as_deref(), &options.vars)?;
+    let statements = render::statements(&rendered)?;
+    let source = options.template.unwrap_or_else(|| render::INLINE.to_owned());
+    let mut spec = spec(call, Program::Sql { source, statements }, &common)?;
+    if let Some(mode) = options.mode {
+        let mode = match mode {
+            Mode::Batch => "BATCH",
+            Mode::Streaming => "STREAMING",
+        };
+        spec.configuration.insert("execution.runtime-mode".to_owned(), mode.to_owned());
+    }
+    Ok(Dynamic::from(Spec(Arc::new(spec))))
+}
+
+pub(super) fn jar(call: &mut Call<'_>) -> Result<Dynamic> {
+    let (options, common): (JarOptions, Common) = read_job(call.name, call.json(1)?)?;
+    let path = options.jar.ok_or_else(|| {
+        Error::new(&code::ARGUMENT_INVALID, format!("{}: the option `jar` is missing", call.name))
+            .hint("jar: \"jars/my-job.jar\"")
+    })?;
+    let jar = call.host.inputs.artifact(&path)?;
+    let jars = common.jars.iter().map(|path| call.host.inputs.artifact(path)).collect::<Result<Vec<_>>>()?;
+    let main_class = crate::ops::upload::main_class(&call.host.services, &jar, &jars, options.main_class.as_deref())?;
+    let arguments = options.args.iter().enumerate().map(|(index, value)| {
+        secret_text(value).ok_or_else(|| {
+            Error::new(
+                &code::ARGUMENT_INVALID,
+                format!("{}: option `args[{index}]` must be a text, a number or a boolean", call.name),
+            )
+        })
+    });
+    let program = Program::Jar { jar, main_class: Some(main_class), arguments: arguments.collect::<Result<_>>()? };
+    Ok(Dynamic::from(Spec(Arc::new(spec(call, program, &common)?))))
+}
+
+fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
+    let name = call.string(0);
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {
+        return Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: `{name}` cannot be a job's name", call.name))
+            .hint("letters, digits, `-`, `_` and `.`, at most 100 of them"));
+    }
+    let environment = &call.host.environment;
+    let cluster = common.cluster.clone().unwrap_or_else(|| environment.cluster.clone());
+    call.host.services.clusters.definition(&cluster)?;
+    let jars = common.jars.iter().map(|path| call.host.inputs.artifact(path)).collect::<Result<Vec<_>>>()?;
+    Ok(JobSpec {
+        identity: call.host.services.identity(&environment.name, &name),
+        cluster,
+        program,
+        parallelism: common.parallelism,
+        configuration: common.configuration(call.name, &name, environment)?,
+        jars,
+        tags: common.tags.clone(),
+        owner: common.owner.clone(),
+    })
+}
