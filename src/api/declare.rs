@@ -6,9 +6,10 @@ use rhai::{Dynamic, FnNamespace, FuncRegistration, Module, NativeCallContext, Rh
 use serde_json::Value;
 use std::any::TypeId;
 
+use super::context::Context;
 use super::convert::{from_json, to_json, type_name};
 use super::handle::Job;
-use super::host::{Context, Host};
+use super::host::Host;
 use super::params::Declaration;
 use super::spec::Spec;
 use super::throw::{Thrown, into_rhai, raise};
@@ -301,6 +302,7 @@ fn dispatch(
             .hint("call it from a function, or from the script itself");
         raise(context, error)
     })?;
+    scope.check_goes_on(context)?;
     let host = scope.host.clone();
     let fatal = host.fatal.clone();
     let arguments: Vec<Dynamic> = arguments.iter().map(|value| (**value).clone().flatten()).collect();

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod approve;
 mod cluster;
 mod flink;
 mod init;
@@ -72,6 +73,9 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Quickstart { env } => quickstart::quickstart(&session, env.as_deref()),
         Command::Run(arguments) => run::run(&session, &arguments),
         Command::Resume { run, step, with_current_scripts } => run::resume(&session, &run, &step, with_current_scripts),
+        Command::Approve { run, name, reject, reason, step } => {
+            approve::approve(&session, &run, name, reject, reason, step.as_deref())
+        }
         Command::Abandon { run } => runs::abandon(&session, &run),
         Command::Runs { command, limit, json } => runs::runs(&session, command.as_ref(), limit, json),
         Command::Ps { env, json } => jobs::ps(&session, env.as_deref(), json),
