@@ -8,6 +8,7 @@ use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, Position};
 use serde_json::Value;
 
 use super::context::Context;
+use super::convert::to_json;
 use super::copies::{Copies, copy};
 use super::declare::Call;
 use super::host::Host;
@@ -49,7 +50,13 @@ fn argument(call: &Call<'_>, index: usize) -> Result<Value> {
         return Ok(Value::Null);
     }
     match value.as_array_ref() {
-        Ok(items) if !items.is_empty() && items.iter().all(is_closure) => Ok(vec![Value::Null; items.len()].into()),
+        Ok(items) if items.iter().any(is_closure) => {
+            let items = items.iter().enumerate().map(|(at, item)| match is_closure(item) {
+                true => Ok(Value::Null),
+                false => to_json(item, &format!("{}: item {at}", call.name)),
+            });
+            items.collect()
+        }
         _ => call.json(index),
     }
 }
