@@ -385,7 +385,7 @@ pub fn journaled(call: &mut Call<'_>, body: &mut dyn FnMut(&mut Call<'_>, &Actin
     let position = call.context.call_position();
     let host = call.host.clone();
     let scope = call.scope.clone();
-    let file = host.script_name(call.context.call_source());
+    let file = host.called_in(call.context, call.function.name);
     let name = call.name.to_owned();
     let effect = EffectCall {
         function: &name,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
+use rhai::NativeCallContext;
 use serde_json::Value;
 
 use super::throw::Fatal;
@@ -40,6 +41,8 @@ pub trait Closures: Send + Sync {
     fn home(&self, closure: &str) -> Option<String>;
     /// Its parameters, the variables that it captures first.
     fn parameters(&self, closure: &str) -> Option<Vec<String>>;
+    /// The file that has this word at this place: `file` where it has, else the one other file that does.
+    fn file_with(&self, file: &str, line: usize, column: usize, word: &str) -> Option<String>;
 }
 
 /// What stands behind the host functions of one run.
@@ -93,8 +96,12 @@ impl Host {
         self.runtime.block_on(self.cancel.select(self.fatal.stopped().select(work)))
     }
 
-    /// The file that a call stands in, as users know it.
-    pub fn script_name(&self, source: Option<&str>) -> String {
-        source.filter(|source| !source.is_empty()).unwrap_or(&self.script).to_owned()
+    /// The file that a call of `function` stands in, as users know it. Inside a closure Rhai names the file that runs it.
+    pub fn called_in(&self, context: &NativeCallContext<'_>, function: &str) -> String {
+        let named = context.call_source().filter(|source| !source.is_empty()).unwrap_or(&self.script);
+        let position = context.call_position();
+        let (Some(line), Some(column)) = (position.line(), position.position()) else { return named.to_owned() };
+        let found = self.closures.get().and_then(|closures| closures.file_with(named, line, column, function));
+        found.unwrap_or_else(|| named.to_owned())
     }
 }

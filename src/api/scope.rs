@@ -12,6 +12,7 @@ use super::convert::to_json;
 use super::copies::{Copies, copy};
 use super::declare::Call;
 use super::host::Host;
+use super::raised::message;
 use super::run_defer;
 use super::throw::{Thrown, is_catchable, raise, waits};
 use crate::base::{Error, Result, code};
@@ -162,7 +163,7 @@ pub fn finish(engine: &Engine, inner: &Context, result: Thrown<Dynamic>) -> Thro
     let complete = |checked: Result<()>| {
         checked.map_err(|error| {
             let error = match &result {
-                Err(raised) => error.caused_by(format!("an error ends it now: {}", raised.unwrap_inner())),
+                Err(raised) => error.caused_by(format!("an error ends it now: {}", message(raised))),
                 Ok(_) => error,
             };
             inner.host.fatal.stop(Position::NONE, error)
@@ -194,7 +195,7 @@ pub(super) fn note(
     act: impl FnOnce(&Acting) -> Result<Value>,
 ) -> Result<Value> {
     let position = call.context.call_position();
-    let file = call.host.script_name(call.context.call_source());
+    let file = call.host.called_in(call.context, call.function.name);
     let (line, column) = (position.line().unwrap_or(0), position.position().unwrap_or(0));
     let effect = EffectCall { function, class, arguments, file: &file, line, column };
     call.host.journal()?.perform(path, sequence, &effect, act)

@@ -92,6 +92,9 @@ pub enum Command {
         /// Which step, where several wait: 7.1/0
         #[arg(long, value_name = "N")]
         step: Option<String>,
+        /// Go on with the scripts as they are now, not as they were when the run began
+        #[arg(long)]
+        with_current_scripts: bool,
     },
     /// Give a run up: it will not be resumed
     Abandon {

@@ -12,10 +12,9 @@ use crate::script::runner;
 pub(super) fn approve(
     session: &Session<'_>,
     run: &str,
-    name: Option<String>,
-    reject: bool,
-    reason: Option<String>,
     step: Option<&str>,
+    verdict: &Verdict,
+    with_current_scripts: bool,
 ) -> Result<Outcome> {
     let id = run_id(run)?;
     let step = step
@@ -26,18 +25,22 @@ pub(super) fn approve(
             })
         })
         .transpose()?;
-    let verdict = Verdict { by: approver(name)?, approved: !reject, reason };
     let workspace = session.open()?;
     let lock = runner::lock(&workspace.services, id)?;
-    let given = approval::decide(&workspace.services, id, step.as_ref(), &verdict)?;
+    let given = approval::decide(&workspace.services, id, step.as_ref(), verdict)?;
     drop(lock);
     session.terminal.say(&match given {
         Given::TooLate => format!("the time to approve is over: run r{id} goes on without it"),
-        Given::Recorded if reject => format!("rejected by `{}`; run r{id} goes on with that", verdict.by),
+        Given::Recorded if !verdict.approved => format!("rejected by `{}`; run r{id} goes on with that", verdict.by),
         Given::Recorded => format!("approved by `{}`; run r{id} goes on", verdict.by),
     });
-    let report = runner::resume(&session.setting(&workspace), id, false)?;
+    let report = runner::resume(&session.setting(&workspace), id, with_current_scripts)?;
     Ok(tell(session, report))
+}
+
+/// What somebody says, under the name that was given or the login.
+pub(super) fn verdict(name: Option<String>, approved: bool, reason: Option<String>) -> Result<Verdict> {
+    Ok(Verdict { by: approver(name)?, approved, reason })
 }
 
 /// Who approves: the name that was given, or the login.

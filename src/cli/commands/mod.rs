@@ -73,8 +73,9 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Quickstart { env } => quickstart::quickstart(&session, env.as_deref()),
         Command::Run(arguments) => run::run(&session, &arguments),
         Command::Resume { run, step, with_current_scripts } => run::resume(&session, &run, &step, with_current_scripts),
-        Command::Approve { run, name, reject, reason, step } => {
-            approve::approve(&session, &run, name, reject, reason, step.as_deref())
+        Command::Approve { run, name, reject, reason, step, with_current_scripts } => {
+            let verdict = approve::verdict(name, !reject, reason)?;
+            approve::approve(&session, &run, step.as_deref(), &verdict, with_current_scripts)
         }
         Command::Abandon { run } => runs::abandon(&session, &run),
         Command::Runs { command, limit, json } => runs::runs(&session, command.as_ref(), limit, json),
