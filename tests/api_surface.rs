@@ -97,7 +97,12 @@ fn every_example_runs() {
                 assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             }
             std::fs::write(folder.path().join("scripts/example.rhai"), function.example).unwrap();
-            let output = run(folder.path(), "example");
+            let mut output = run(folder.path(), "example");
+            if output.status.code() == Some(3) && name == "run::approve" {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+                output = command.current_dir(folder.path()).args(["approve", "r1", "--as", "ada"]).output().unwrap();
+                assert_eq!(String::from_utf8_lossy(&output.stdout), "approved by ada\n");
+            }
             if !output.status.success() {
                 wrong.push(format!("{name}:\n{}", String::from_utf8_lossy(&output.stderr)));
             }

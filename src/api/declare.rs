@@ -6,8 +6,9 @@ use rhai::{Dynamic, FnNamespace, FuncRegistration, Module, NativeCallContext, Rh
 use serde_json::Value;
 use std::any::TypeId;
 
+use super::context::Context;
 use super::convert::{from_json, to_json, type_name};
-use super::host::{Context, Host};
+use super::host::Host;
 use super::planner::{self, Planner};
 use super::throw::{Thrown, into_rhai, raise};
 pub use super::types::Type;
@@ -255,6 +256,7 @@ fn dispatch(
             .hint("call it from a function, or from the script itself");
         raise(context, error)
     })?;
+    scope.check_goes_on(context)?;
     let host = scope.host.clone();
     let fatal = host.fatal.clone();
     let arguments: Vec<Dynamic> = arguments.iter().map(|value| (**value).clone().flatten()).collect();
@@ -324,9 +326,9 @@ pub fn journaled(call: &mut Call<'_>, body: &mut dyn FnMut(&mut Call<'_>, &Actin
     let scope = call.scope.clone();
     if host.planner.is_some() {
         let key = StepKey { run: 0, path: scope.path.to_string(), sequence: scope.next() };
-        return body(call, &Acting { key, recovering: false });
+        return body(call, &Acting { key, recovering: false, begun_at: 0 });
     }
-    let file = host.script_name(call.context.call_source());
+    let file = host.called_in(call.context, call.function.name);
     let name = call.name.to_owned();
     let effect = EffectCall {
         function: &name,

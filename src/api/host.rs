@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use rhai::{Dynamic, NativeCallContext};
+use rhai::NativeCallContext;
 use serde_json::Value;
 
 use super::planner::Planner;
@@ -37,6 +36,16 @@ pub trait Output: Send + Sync {
     fn log(&self, level: &str, line: &str);
 }
 
+/// What is known of the closures of the scripts that a run has loaded: Rhai's own know only their name.
+pub trait Closures: Send + Sync {
+    /// The file that a closure stands in.
+    fn home(&self, closure: &str) -> Option<String>;
+    /// Its parameters, the variables that it captures first.
+    fn parameters(&self, closure: &str) -> Option<Vec<String>>;
+    /// The file that has this word at this place: `file` where it has, else the one other file that does.
+    fn file_with(&self, file: &str, line: usize, column: usize, word: &str) -> Option<String>;
+}
+
 /// What stands behind the host functions of one run.
 pub struct Host {
     /// What tidegate works with.
@@ -65,6 +74,10 @@ pub struct Host {
     pub planner: Option<Planner>,
     /// The script, for the places of its own calls.
     pub script: String,
+    /// The stack of each of its threads, in bytes.
+    pub stack_bytes: usize,
+    /// The closures of its scripts; known once the interpreter is.
+    pub closures: OnceLock<Arc<dyn Closures>>,
 }
 
 impl Host {
@@ -81,61 +94,17 @@ impl Host {
     /// Waits for asynchronous work on the script's thread: the one place where sync meets async.
     ///
     /// # Errors
-    /// `cancelled` as soon as somebody asks for it, or what the work gives.
+    /// `cancelled` as soon as somebody asks for it or another branch ends the run, or what the work gives.
     pub fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.runtime.block_on(self.cancel.select(work))
+        self.runtime.block_on(self.cancel.select(self.fatal.stopped().select(work)))
     }
 
-    /// The file that a call stands in, as users know it.
-    pub fn script_name(&self, source: Option<&str>) -> String {
-        source.filter(|source| !source.is_empty()).unwrap_or(&self.script).to_owned()
-    }
-
-    /// Whether output is to be shown: what is printed on replay was printed before.
-    pub fn is_replaying(&self) -> bool {
-        // A plan only thinks of what it would say.
-        self.planner.is_some() || self.journal.as_ref().is_some_and(Journal::is_replaying)
-    }
-}
-
-/// A branch of a run: its path in the journal and its counter. Travels as Rhai's tag.
-#[derive(Clone)]
-pub struct Context {
-    /// The host.
-    pub host: Arc<Host>,
-    /// The path: empty at top level, `"3/"` inside the scope of step 3.
-    pub path: Arc<str>,
-    sequence: Arc<AtomicI64>,
-}
-
-impl Context {
-    /// The top level of a run.
-    pub fn top(host: Arc<Host>) -> Self {
-        Self { host, path: "".into(), sequence: Arc::default() }
-    }
-
-    /// The inside of a scope that is step `number` of this path.
-    pub fn inside(&self, number: i64) -> Self {
-        Self { host: self.host.clone(), path: format!("{}{number}/", self.path).into(), sequence: Arc::default() }
-    }
-
-    /// The number of the next step on this path.
-    pub fn next(&self) -> i64 {
-        self.sequence.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// The number of the step that was counted last.
-    pub fn last(&self) -> i64 {
-        self.sequence.load(Ordering::Relaxed) - 1
-    }
-
-    /// The context that Rhai carries; none while a file is imported.
-    pub fn of(context: &NativeCallContext<'_>) -> Option<Self> {
-        context.tag()?.read_lock::<Self>().map(|context| context.clone())
-    }
-
-    /// This context as Rhai's tag.
-    pub fn into_tag(self) -> Dynamic {
-        Dynamic::from(self)
+    /// The file that a call of `function` stands in, as users know it. Inside a closure Rhai names the file that runs it.
+    pub fn called_in(&self, context: &NativeCallContext<'_>, function: &str) -> String {
+        let named = context.call_source().filter(|source| !source.is_empty()).unwrap_or(&self.script);
+        let position = context.call_position();
+        let (Some(line), Some(column)) = (position.line(), position.position()) else { return named.to_owned() };
+        let found = self.closures.get().and_then(|closures| closures.file_with(named, line, column, function));
+        found.unwrap_or_else(|| named.to_owned())
     }
 }

@@ -22,7 +22,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
 };
 
 fn write(call: &Call<'_>, level: &str) -> Result<Dynamic> {
-    if !call.host.is_replaying() {
+    if !call.scope.is_replaying() {
         let text = call.host.services.secrets.mask(&call.arguments[0].to_string());
         call.host.output.log(level, &text);
     }

@@ -1,7 +1,9 @@
 //! The Rhai surface: a file is a namespace. A host function reads its arguments, calls one operation, and converts.
 
 pub mod assert;
+pub mod context;
 pub mod convert;
+mod copies;
 pub mod declare;
 pub mod env;
 pub mod files;
@@ -15,7 +17,12 @@ pub mod log;
 pub mod opts;
 pub mod params;
 pub mod planner;
+mod raised;
 pub mod run;
+mod run_approve;
+mod run_defer;
+mod run_parallel;
+mod run_retry;
 pub mod scope;
 pub mod spec;
 pub mod sql;

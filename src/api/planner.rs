@@ -28,8 +28,6 @@ pub struct Entry {
     pub place: Place,
     /// The spec that would be submitted.
     pub spec: Option<Arc<JobSpec>>,
-    /// The number that its step would have.
-    pub step: String,
 }
 
 /// Collects the changes of a plan.
@@ -45,15 +43,14 @@ impl Planner {
     pub fn tell(&self, call: &Call<'_>, change: Change, spec: Option<Arc<JobSpec>>) {
         let position = call.context.call_position();
         let place = Place {
-            file: call.host.script_name(call.context.call_source()),
+            file: call.host.called_in(call.context, call.function.name),
             line: position.line().unwrap_or(0),
             column: position.position().unwrap_or(0),
             excerpt: None,
             label: String::new(),
         };
-        let step = format!("{}{}", call.scope.path, call.scope.last());
         let class = call.function.class.name();
-        let entry = Entry { change, function: call.name.to_owned(), class, place, spec, step };
+        let entry = Entry { change, function: call.name.to_owned(), class, place, spec };
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 
@@ -78,14 +75,9 @@ impl Planner {
         entries.iter().any(|entry| entry.change.action.is_change())
     }
 
-    /// The changes in the order of the script, however its branches ran.
+    /// The changes in the order of the script: in a plan its branches come one after the other.
     pub fn entries(&self) -> Vec<Entry> {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        entries.sort_by_key(|entry| {
-            let numbers = entry.step.split(['/', '.']).map(|number| number.parse::<u64>().unwrap_or(0));
-            numbers.collect::<Vec<_>>()
-        });
-        entries
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -116,7 +108,7 @@ pub fn planned(
             Err(ends(format!("`{}` would see what the changes before it have made", call.name)))
         }
         Planning::Looks | Planning::Stale => {
-            let acting = Acting { key, recovering: false };
+            let acting = Acting { key, recovering: false, begun_at: 0 };
             let result = body(call, &acting);
             // What is not there now may be what the changes before it would make.
             match result {

@@ -35,7 +35,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
 
 fn show(call: &mut Call<'_>) -> Result<Dynamic> {
     let text = text(call)?;
-    if !call.host.is_replaying() {
+    if !call.scope.is_replaying() {
         let text = call.host.services.secrets.mask(&text);
         text.lines().for_each(|line| call.host.output.print(line));
     }

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 
+use crate::base::cancel::Cancel;
 use crate::base::error::Place;
 use crate::base::{Error, Result, code};
+use crate::ops::approval;
 use crate::ops::effect::leaves_open;
 
 /// What a host function gives: a value, or an exception.
@@ -44,6 +46,8 @@ pub(crate) enum Stop {
     Operations(u64),
     Memory(u64),
     Fatal,
+    /// The branch waits for somebody; other branches go on.
+    Waits,
 }
 
 /// Holds the error that ends a run whatever the script does: a replay divergence, a run taken over by another process.
@@ -52,12 +56,15 @@ pub(crate) enum Stop {
 #[derive(Debug, Clone, Default)]
 pub struct Fatal {
     slot: Arc<Slot>,
+    /// Ends the waits of other branches.
+    stopped: Cancel,
 }
 
 #[derive(Debug, Default)]
 struct Slot {
     raised: AtomicBool,
     error: Mutex<Option<Error>>,
+    waiting: Mutex<Vec<Error>>,
 }
 
 impl Fatal {
@@ -65,7 +72,19 @@ impl Fatal {
     pub fn stop(&self, position: Position, error: Error) -> Box<EvalAltResult> {
         self.slot.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.slot.raised.store(true, Ordering::Release);
+        self.stopped.cancel();
         EvalAltResult::ErrorTerminated(Dynamic::from(Stop::Fatal), position).into()
+    }
+
+    /// Keeps what a branch waits for, and gives the exception that ends it: other branches go on.
+    pub fn wait(&self, position: Position, error: Error) -> Box<EvalAltResult> {
+        self.slot.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+        waits(position)
+    }
+
+    /// Raised together with a fatal error, for waits that would go on for long.
+    pub fn stopped(&self) -> &Cancel {
+        &self.stopped
     }
 
     /// Whether an error is held.
@@ -73,10 +92,22 @@ impl Fatal {
         self.slot.raised.load(Ordering::Acquire)
     }
 
-    /// The error that ended the run.
+    /// The error that ended the run, or what it waits for.
     pub fn error(&self) -> Option<Error> {
-        self.slot.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let error = self.slot.error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let waiting = || self.slot.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        error.or_else(|| approval::together(waiting()))
     }
+}
+
+/// The exception that ends a branch which waits for somebody.
+pub(super) fn waits(position: Position) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorTerminated(Dynamic::from(Stop::Waits), position).into()
+}
+
+/// Whether an exception can be caught. Rhai says so of every one that passed a function.
+pub(super) fn is_catchable(error: &EvalAltResult) -> bool {
+    error.unwrap_inner().is_catchable()
 }
 
 /// What a host function returns to Rhai.
@@ -84,7 +115,9 @@ impl Fatal {
 /// An error that leaves an outcome open ends the script and cannot be caught; any other is raised where it was called.
 pub fn into_rhai<T>(result: Result<T>, context: &NativeCallContext, fatal: &Fatal) -> Thrown<T> {
     result.map_err(|error| {
-        if leaves_open(&error) || error.is(&code::INTERNAL) || error.is(&code::PLAN_ENDS) {
+        if error.is(&code::RUN_WAITS) {
+            fatal.wait(context.call_position(), error)
+        } else if leaves_open(&error) || error.is(&code::INTERNAL) || error.is(&code::PLAN_ENDS) {
             fatal.stop(context.call_position(), error)
         } else {
             raise(context, error)

@@ -52,6 +52,11 @@ codes! {
     RUN_DIVERGED = "run.diverged": "the script did something else than what the journal of this run recorded at this step: another function, or other arguments. Going on could repeat or skip an effect, so the run stopped. It cannot be caught by a script.";
     RUN_UNKNOWN_OUTCOME = "run.unknown_outcome": "an effect was begun, the answer never came, and the target cannot tell any more whether it arrived (the JobManager restarted and forgot). tidegate does not guess. Look at the cluster, then say `tidegate resume RUN --step N=retry` (it never ran, or has ended) or `--step N=done:<json>` (it did run).";
 
+    RUN_WAITS = "run.waits": "the run waits for somebody's approval. No process and no lock is held meanwhile; `tidegate approve RUN` records who approves and goes on with the run, `--reject` gives the script an error that it can catch.";
+    RUN_REJECTED = "run.rejected": "somebody rejected what the script asked approval for; the error says who, when and why. A script may catch it.";
+    RUN_APPROVAL_TIMED_OUT = "run.approval_timed_out": "nobody approved in the time that the script allows. The time counts from when it was first asked for, also while no process runs. A script may catch it.";
+    RUN_NOT_WAITING = "run.not_waiting": "the run does not wait for an approval, or not at the step that was named. `tidegate runs show RUN` shows its open steps.";
+
     SCRIPT_NOT_FOUND = "script.not_found": "no such script below `scripts/` of the workspace, nor in the embedded `std/`.";
     SCRIPT_SYNTAX = "script.syntax": "the script does not parse. The message names the place and what was expected there; nothing was run.";
     SCRIPT_FAILED = "script.failed": "the script raised an error of its own with `throw`, or Rhai found one while it ran.";

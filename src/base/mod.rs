@@ -8,6 +8,7 @@ pub mod code;
 pub mod duration;
 pub mod error;
 pub mod hash;
+pub mod panics;
 pub mod process;
 pub mod secret;
 pub mod suggest;

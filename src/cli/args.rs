@@ -78,6 +78,26 @@ pub enum Command {
         #[arg(long)]
         with_current_scripts: bool,
     },
+    /// Approve, or reject, what a run waits for, and go on with it
+    Approve {
+        /// The run: r12
+        run: String,
+        /// Who approves; else the user who is logged in
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+        /// Reject it: the script gets an error that it can catch
+        #[arg(long)]
+        reject: bool,
+        /// Why; kept in the journal
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Which step, where several wait: 7.1/0
+        #[arg(long, value_name = "N")]
+        step: Option<String>,
+        /// Go on with the scripts as they are now, not as they were when the run began
+        #[arg(long)]
+        with_current_scripts: bool,
+    },
     /// Give a run up: it will not be resumed
     Abandon {
         /// The run: r12

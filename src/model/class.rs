@@ -18,6 +18,8 @@ pub enum Class {
     Keyed,
     /// A named scope of other effects; has no effect of its own.
     Scope,
+    /// Waits for a time or for somebody, from the moment at which it was first asked for; an open one waits for the rest.
+    Wait,
 }
 
 impl Class {
@@ -29,12 +31,13 @@ impl Class {
             Self::Set => "set",
             Self::Keyed => "keyed",
             Self::Scope => "scope",
+            Self::Wait => "wait",
         }
     }
 
     /// Whether intent and result must be on the disk (`synchronous=FULL`) before going on.
     pub const fn is_effect(self) -> bool {
-        matches!(self, Self::Set | Self::Keyed)
+        matches!(self, Self::Set | Self::Keyed | Self::Wait)
     }
 }
 

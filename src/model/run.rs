@@ -151,10 +151,42 @@ pub fn number(path: &str, sequence: i64) -> String {
     format!("{path}{sequence}")
 }
 
-/// The path and sequence of a step number.
+/// The path of the inside of step `sequence`: `3/`, where it has one.
+pub fn inside(path: &str, sequence: i64) -> String {
+    format!("{path}{sequence}/")
+}
+
+/// The path of one of the branches (or tries) of step `sequence`: `7.0/`. Counted in the script, not in time.
+pub fn branch(path: &str, sequence: i64, branch: usize) -> String {
+    format!("{path}{sequence}.{branch}/")
+}
+
+/// The path and sequence of a step number: `3`, `3/0`, `7.0/3`.
 pub fn parse_number(number: &str) -> Option<(String, i64)> {
     let split = number.rfind('/').map_or(0, |slash| slash + 1);
-    Some((number[..split].to_owned(), number[split..].parse().ok()?))
+    let (path, sequence) = number.split_at(split);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_part = |part: &str| match part.split_once('.') {
+        Some((step, branch)) => is_number(step) && is_number(branch),
+        None => is_number(part),
+    };
+    let whole = path.strip_suffix('/').map_or(path.is_empty(), |path| path.split('/').all(is_part));
+    (whole && is_number(sequence)).then(|| sequence.parse().ok()).flatten().map(|sequence| (path.to_owned(), sequence))
+}
+
+/// What sorts step numbers as the script has them: `7`, `7.0/0`, `7/0` (what came after branch 0), `7.1/0`, `8`.
+pub fn order(number: &str) -> Vec<u64> {
+    let value = |text: &str| text.parse().unwrap_or(u64::MAX / 4);
+    let mut key = Vec::new();
+    let mut inside_a_step = false;
+    for part in number.split('/') {
+        let (step, branch) = part.split_once('.').map_or((part, None), |(step, branch)| (step, Some(branch)));
+        // Below a step lie its branches and its own steps, by turns; below a branch only steps.
+        key.push(if inside_a_step { 2 * value(step) + 1 } else { value(step) });
+        key.extend(branch.map(|branch| 2 * value(branch)));
+        inside_a_step = branch.is_none();
+    }
+    key
 }
 
 /// What is recorded before a call acts.
@@ -187,5 +219,44 @@ mod tests {
         assert_eq!(parse_number("3/0"), Some(("3/".to_owned(), 0)));
         assert_eq!(parse_number("7"), Some((String::new(), 7)));
         assert_eq!(number("3/", 0), "3/0");
+        assert_eq!(parse_number("7.0/3"), Some(("7.0/".to_owned(), 3)));
+        assert_eq!(parse_number("7.0/3/12.1/0"), Some(("7.0/3/12.1/".to_owned(), 0)));
+        for wrong in ["", "/", "x", "3/", "/3", "7./3", ".0/3", "7.0.1/3", "-1", "3//1", "7.0"] {
+            assert_eq!(parse_number(wrong), None, "{wrong}");
+        }
+        assert_eq!(branch("3/", 7, 10), "3/7.10/");
+        assert_eq!(inside("", 3), "3/");
+    }
+
+    #[test]
+    fn steps_sort_as_the_script_has_them() {
+        let sorted = [
+            "0",
+            "3",
+            "3/0",
+            "3/1",
+            "3/1/0",
+            "3/2.0/1",
+            "3/2/0",
+            "4",
+            "7",
+            "7.0/0",
+            "7.0/2",
+            "7.0/2/0",
+            "7.0/10",
+            "7/0",
+            "7.1/0",
+            "7.1/3.0/0",
+            "7.1/3.1/0",
+            "7/1",
+            "7.10/0",
+            "8",
+            "10",
+        ];
+        let mut shuffled = sorted;
+        shuffled.sort_unstable();
+        assert_ne!(shuffled, sorted);
+        shuffled.sort_by_key(|number| order(number));
+        assert_eq!(shuffled, sorted);
     }
 }

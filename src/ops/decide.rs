@@ -35,6 +35,10 @@ pub fn decide(services: &Services, run: i64, step: &(String, i64), decision: Dec
         Error::new(&code::ARGUMENT_INVALID, format!("step {shown} of run r{run} is not open"))
             .hint(format!("`tidegate runs show r{run}` shows which is"))
     })?;
+    if found.function == super::approval::FUNCTION {
+        return Err(Error::new(&code::ARGUMENT_INVALID, format!("step {shown} of run r{run} waits for an approval"))
+            .hint(format!("tidegate approve r{run} --step {shown}")));
+    }
     match decision {
         Decision::Done(value) => {
             services.store.end_step(&record, &key, Durability::Full, StepStatus::Done, &value.to_string())

@@ -1,17 +1,20 @@
 //! The journal of a run: every call of a host function that is not pure passes through [`Journal::perform`], which
 //! records the intent, lets it act, and records the result; or answers from what was recorded before.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
+use super::divergence;
+use crate::base::clock::Millis;
+use crate::base::error::Place;
 use crate::base::hash::sha256;
 use crate::base::secret::Secrets;
 use crate::base::{Error, Result, clock, code};
 use crate::model::attempt::StepKey;
 use crate::model::class::Class;
-use crate::model::run::{Intent, Run, Step, StepStatus, number};
+use crate::model::run::{Intent, Run, Step, StepStatus, number, order};
 use crate::store::{Durability, Lock, Store};
 
 /// A call of a host function from a script.
@@ -38,6 +41,8 @@ pub struct Acting {
     pub key: StepKey,
     /// Whether an earlier process recorded the intent: the effect may have happened.
     pub recovering: bool,
+    /// When the intent was recorded, by whichever process.
+    pub begun_at: Millis,
 }
 
 /// The journal of one run, held by one process.
@@ -46,9 +51,7 @@ pub struct Journal {
     store: Store,
     run: Run,
     secrets: Secrets,
-    recorded: HashMap<String, HashMap<i64, Step>>,
-    recorded_count: usize,
-    answered: AtomicUsize,
+    recorded: BTreeMap<String, BTreeMap<i64, Recorded>>,
     _lock: Lock,
 }
 
@@ -58,16 +61,15 @@ impl Journal {
     /// # Errors
     /// `state.*`.
     pub fn open(store: Store, run: Run, secrets: Secrets, lock: Lock) -> Result<Self> {
-        let mut recorded: HashMap<String, HashMap<i64, Step>> = HashMap::new();
-        let mut recorded_count = 0;
+        let mut recorded: BTreeMap<String, BTreeMap<i64, Recorded>> = BTreeMap::new();
         // A run in its first process has nothing recorded.
         if run.epoch > 1 {
             for step in store.steps(run.id)? {
-                recorded_count += usize::from(step.status != StepStatus::Open);
-                recorded.entry(step.key.path.clone()).or_default().insert(step.key.sequence, step);
+                let path = recorded.entry(step.key.path.clone()).or_default();
+                path.insert(step.key.sequence, Recorded { step, reached: AtomicBool::new(false) });
             }
         }
-        Ok(Self { store, run, secrets, recorded, recorded_count, answered: AtomicUsize::new(0), _lock: lock })
+        Ok(Self { store, run, secrets, recorded, _lock: lock })
     }
 
     /// The run.
@@ -75,9 +77,25 @@ impl Journal {
         &self.run
     }
 
-    /// Whether calls are still answered from the record: what is printed meanwhile was printed before.
-    pub fn is_replaying(&self) -> bool {
-        self.answered.load(Ordering::Relaxed) < self.recorded_count
+    /// Whether an earlier process recorded a step on this path with this number, or a later one: what is printed before
+    /// it was printed then. Other branches do not matter, so the answer never depends on timing.
+    pub fn has_from(&self, path: &str, sequence: i64) -> bool {
+        self.recorded.get(path).and_then(BTreeMap::last_key_value).is_some_and(|(last, _)| *last >= sequence)
+    }
+
+    /// Whether an earlier process recorded this very step.
+    pub fn has_at(&self, path: &str, sequence: i64) -> bool {
+        self.recorded.get(path).is_some_and(|steps| steps.contains_key(&sequence))
+    }
+
+    /// Whether an earlier process recorded anything below this path.
+    pub fn has_below(&self, path: &str) -> bool {
+        self.below(path).next().is_some()
+    }
+
+    fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Recorded> {
+        let paths = self.recorded.range(prefix.to_owned()..).take_while(move |(path, _)| path.starts_with(prefix));
+        paths.flat_map(|(_, steps)| steps.values())
     }
 
     /// Answers a call from the record, or lets it act between intent and result.
@@ -98,12 +116,15 @@ impl Journal {
         let canonical = canonical(call.arguments);
         let arguments_hash = sha256(canonical.as_bytes());
         let earlier = self.recorded.get(path).and_then(|steps| steps.get(&sequence));
-        if let Some(step) = earlier {
+        if let Some(Recorded { step, reached }) = earlier {
             if step.function != call.function || step.arguments_hash != arguments_hash {
-                return Err(self.diverged(step, call));
+                let (file, line, column) = (call.file.to_owned(), call.line, call.column);
+                let now = Place { file, line, column, excerpt: None, label: String::new() };
+                let arguments = self.secrets.mask(&canonical);
+                return Err(divergence::another_call(&self.store, &self.run, step, now, call.function, &arguments));
             }
+            reached.store(true, Ordering::Relaxed);
             if let Some(answer) = answer(step) {
-                self.answered.fetch_add(1, Ordering::Relaxed);
                 return answer;
             }
         }
@@ -121,7 +142,8 @@ impl Journal {
         if with_intent && earlier.is_none() {
             self.store.begin_step(&self.run, &key, &intent)?;
         }
-        let acting = Acting { key, recovering: earlier.is_some() };
+        let begun_at = earlier.map_or(started_at, |earlier| earlier.step.started_at);
+        let acting = Acting { key, recovering: earlier.is_some(), begun_at };
         let result = act(&acting).map_err(|error| error.map_texts(&|text| self.secrets.mask(text)));
         let (status, outcome) = match &result {
             Ok(value) => (StepStatus::Done, value.to_string()),
@@ -143,45 +165,41 @@ impl Journal {
     /// # Errors
     /// `run.diverged` with the first step that the script did not come to.
     pub fn check_finished(&self) -> Result<()> {
-        if !self.is_replaying() {
-            return Ok(());
-        }
-        Err(Error::new(
-            &code::RUN_DIVERGED,
-            format!(
-                "run r{} recorded {} steps, and the script came to its end after {}",
-                self.run.id,
-                self.recorded_count,
-                self.answered.load(Ordering::Relaxed)
-            ),
-        )
-        .hint(format!(
-            "`tidegate runs show r{}` lists them; resume without --with-current-scripts to use the recorded script",
-            self.run.id
-        )))
+        self.check_below("", "the script ends")
     }
 
-    fn diverged(&self, step: &Step, call: &Call<'_>) -> Error {
-        let recorded = format!("{} at {}:{}", step.function, step.file, step.line);
-        let now = format!("{} at {}:{}", call.function, call.file, call.line);
-        let error = Error::new(
-            &code::RUN_DIVERGED,
-            format!("step {} of run r{} is another one than was recorded", step.number(), self.run.id),
-        )
-        .caused_by(format!("recorded: {recorded}"))
-        .caused_by(format!("now: {now}"));
-        let error = if step.function == call.function {
-            error
-                .caused_by(format!("recorded arguments: {}", shortened(&step.arguments)))
-                .caused_by(format!("arguments now: {}", shortened(&self.secrets.mask(&canonical(call.arguments)))))
-        } else {
-            error
-        };
-        error.hint(format!(
-            "nothing was done. Resume with the recorded scripts (without --with-current-scripts), or `tidegate abandon r{}`",
-            self.run.id
-        ))
+    /// Checks at the end of a scope that nothing recorded below `prefix` was left out; `end` says what ended.
+    ///
+    /// # Errors
+    /// `run.diverged` with the first step that the script did not come to.
+    pub fn check_below(&self, prefix: &str, end: &str) -> Result<()> {
+        self.none_left_out(self.below(prefix), end)
     }
+
+    /// Like [`Journal::check_below`], for the steps on this very path alone.
+    ///
+    /// # Errors
+    /// `run.diverged` with the first step that the script did not come to.
+    pub fn check_on(&self, path: &str, end: &str) -> Result<()> {
+        self.none_left_out(self.recorded.get(path).into_iter().flat_map(BTreeMap::values), end)
+    }
+
+    fn none_left_out<'a>(&self, steps: impl Iterator<Item = &'a Recorded>, end: &str) -> Result<()> {
+        let left: Vec<&Step> =
+            steps.filter(|recorded| !recorded.reached.load(Ordering::Relaxed)).map(|recorded| &recorded.step).collect();
+        match left.iter().min_by_key(|step| order(&step.number())) {
+            None => Ok(()),
+            Some(first) => Err(divergence::left_out(&self.store, &self.run, first, left.len() - 1, end)),
+        }
+    }
+}
+
+/// A step that an earlier process recorded.
+#[derive(Debug)]
+struct Recorded {
+    step: Step,
+    /// Whether the script came to it again.
+    reached: AtomicBool,
 }
 
 fn answer(step: &Step) -> Option<Result<Value>> {
@@ -215,6 +233,7 @@ pub fn leaves_open(error: &Error) -> bool {
         &code::RUN_SUPERSEDED,
         &code::RUN_DIVERGED,
         &code::RUN_UNKNOWN_OUTCOME,
+        &code::RUN_WAITS,
         &code::JOB_UNKNOWN_OUTCOME,
         &code::STATE_LOCKED,
         &code::STATE_READ_ONLY,
@@ -263,15 +282,6 @@ pub fn canonical(value: &Value) -> String {
     text
 }
 
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 300;
-    if text.chars().count() <= LONGEST {
-        return text.to_owned();
-    }
-    let start: String = text.chars().take(LONGEST).collect();
-    format!("{start}…")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,7 +313,7 @@ mod tests {
         }
         drop(first);
         let second = resumed(&store, id);
-        assert!(second.is_replaying());
+        assert!(second.has_from("", 1) && !second.has_from("", 2) && !second.has_from("0/", 0));
         for class in [Class::Read, Class::Set] {
             let sequence = i64::from(class == Class::Set);
             let same = json!([1, {"a": 1, "b": 2}]);
@@ -356,7 +366,10 @@ mod tests {
                 second.perform("", 0, &call(function, Class::Read, arguments), |_| Ok(Value::Null)).unwrap_err();
             assert!(error.is(&code::RUN_DIVERGED), "{error}");
         }
-        assert!(second.check_finished().unwrap_err().is(&code::RUN_DIVERGED));
+        let left = second.check_finished().unwrap_err();
+        assert!(left.is(&code::RUN_DIVERGED));
+        assert_eq!(left.message(), "the script ends without step 0 that run r1 recorded: `f`");
+        assert_eq!(left.places()[0].file, "a.rhai");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What tidegate does, a verb a file. The only layer that changes the world, and always through [`effect`].
 
+pub mod approval;
 pub mod cancel;
 pub mod cluster;
 pub mod decide;
 pub mod deploy;
+mod divergence;
 pub mod effect;
 pub mod facts;
 pub mod inputs;

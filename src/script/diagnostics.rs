@@ -175,7 +175,7 @@ fn terminated(fatal: &Fatal, token: &Dynamic) -> Error {
             Error::new(&code::SCRIPT_LIMIT, format!("the script uses more than {} MB of memory", limit >> 20))
                 .hint("does a map or a text grow without end? `limits: { memory_mb: ... }` in tidegate.yaml allows more")
         }
-        Some(Stop::Fatal) | None => {
+        Some(Stop::Fatal | Stop::Waits) | None => {
             fatal.error().unwrap_or_else(|| Error::new(&code::INTERNAL, "the script was ended and nobody said why"))
         }
     }

@@ -11,10 +11,11 @@ use rhai::{
 
 use super::limits::{self, Limits};
 use super::resolver::{Book, Resolver, Sources, unit_name};
-use super::{banned, catching, diagnostics, lints, panics};
-use crate::api::throw::Fatal;
+use super::{banned, catching, diagnostics, lints};
+use crate::api::host::Closures;
+use crate::api::throw::{Fatal, Thrown};
 use crate::base::cancel::Cancel;
-use crate::base::{Error, Result, code};
+use crate::base::{Error, Result, code, panics};
 
 /// Takes what `print` and `debug` say, with the script and the place of the call.
 /// `print` gives no place: Rhai does not tell it.
@@ -123,6 +124,24 @@ impl Interpreter {
     /// The scripts that were loaded so far, with their texts: what a run pins.
     pub fn loaded(&self) -> Vec<(String, String)> {
         self.book.units().iter().map(|unit| (unit.name.clone(), unit.text.clone())).collect()
+    }
+
+    /// What is known of the closures of the scripts that were loaded.
+    pub fn closures(&self) -> Arc<dyn Closures> {
+        self.book.clone()
+    }
+
+    /// Like [`Interpreter::execute`]; `end` gets what the script ended with, and decides.
+    ///
+    /// # Errors
+    /// Like [`Interpreter::execute`].
+    pub fn execute_then(
+        &self,
+        ast: &AST,
+        scope: &mut Scope<'_>,
+        end: impl FnOnce(&Engine, Thrown<Dynamic>) -> Thrown<Dynamic> + Send,
+    ) -> Result<Dynamic> {
+        self.run(ast, scope, |scope| end(&self.engine, self.engine.eval_ast_with_scope(scope, ast)))
     }
 
     /// Runs a script from top to bottom and gives the value of its last expression. Variables stay in the scope.

@@ -4,11 +4,11 @@
 
 mod banned;
 mod catching;
+mod closures;
 mod diagnostics;
 mod engine;
 mod limits;
 mod lints;
-mod panics;
 pub mod planning;
 pub mod reference;
 mod resolver;
@@ -18,8 +18,8 @@ mod syntax;
 mod unknown;
 mod words;
 
+pub use crate::base::panics::catch;
 pub use diagnostics::excerpt;
 pub use engine::{Function, Import, Interpreter, Print, Setup, functions, imports};
 pub use limits::Limits;
-pub use panics::catch;
 pub use resolver::{Folder, MAX_SCRIPT_BYTES, ROOT, STD, Sources, resolve, unit_name};

@@ -7,9 +7,11 @@ use rhai::Scope;
 
 use super::excerpt;
 use super::runner::{self, Purpose, Setting};
+use crate::api::context::Context;
 use crate::api::host::{Environment, Host};
 use crate::api::params;
 use crate::api::planner::Entry;
+use crate::api::scope::finish;
 use crate::base::{Error, Result, code};
 use crate::ops::inputs::Inputs;
 use crate::ops::validate;
@@ -53,9 +55,10 @@ pub fn plan(
     let inputs = Inputs::new(setting.services.store.clone(), setting.services.folder.clone(), None);
     let text = inputs.script(&name)?.ok_or_else(|| runner::not_found(&inputs, &name))?;
     let host = runner::host(setting, environment.clone(), parameters.clone(), declared, inputs, Purpose::Plan, &name);
-    let interpreter = runner::interpreter(setting, host.clone());
+    let top = Context::top(host.clone());
+    let interpreter = runner::interpreter(setting, &top);
     let ast = interpreter.compile(&name, &text)?;
-    let result = interpreter.execute(&ast, &mut Scope::new());
+    let result = interpreter.execute_then(&ast, &mut Scope::new(), |engine, result| finish(engine, &top, result));
     let mask = |text: &str| setting.services.secrets.mask(text);
     let error = result.err().map(|error| error.map_texts(&mask));
     let (end, error) = match error {

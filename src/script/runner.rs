@@ -10,10 +10,12 @@ use super::limits::Limits;
 use super::resolver::{ROOT, Sources};
 use super::stdlib;
 use crate::api::NAMESPACES;
+use crate::api::context::Context;
 use crate::api::declare::register;
-use crate::api::host::{Context, Environment, Host, Output};
+use crate::api::host::{Environment, Host, Output};
 use crate::api::params::{self, Declaration};
 use crate::api::planner::Planner;
+use crate::api::scope::finish;
 use crate::api::throw::Fatal;
 use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code, suggest};
@@ -65,7 +67,7 @@ fn declared_in(
 ) -> Result<BTreeMap<String, Declaration>> {
     let text = inputs.script(name)?.ok_or_else(|| not_found(&inputs, name))?;
     let host = host(setting, environment.clone(), BTreeMap::new(), BTreeMap::new(), inputs, Purpose::List, name);
-    let interpreter = interpreter(setting, host);
+    let interpreter = interpreter(setting, &Context::top(host));
     let ast = interpreter.compile(name, &text)?;
     if !ast.iter_functions().any(|function| function.name == "options" && function.params.is_empty()) {
         return Ok(BTreeMap::new());
@@ -176,11 +178,12 @@ fn perform(
 
 fn evaluate(setting: &Setting, host: &Arc<Host>, run: &Run) -> Result<()> {
     let text = host.inputs.script(&run.script)?.ok_or_else(|| not_found(&host.inputs, &run.script))?;
-    let interpreter = interpreter(setting, host.clone());
+    let top = Context::top(host.clone());
+    let interpreter = interpreter(setting, &top);
     let ast: AST = interpreter.compile(&run.script, &text)?;
     // What the last expression gives is nobody's: a script may end as it likes.
-    drop(interpreter.execute(&ast, &mut Scope::new())?);
-    host.journal()?.check_finished()
+    drop(interpreter.execute_then(&ast, &mut Scope::new(), |engine, result| finish(engine, &top, result))?);
+    Ok(())
 }
 
 /// An error ends a run for good, unless an outcome is open: then somebody goes on with it.
@@ -233,13 +236,16 @@ pub(super) fn host(
         journal,
         planner,
         script: format!("{ROOT}{script}"),
+        stack_bytes: setting.limits.stack_bytes,
+        closures: std::sync::OnceLock::new(),
     })
 }
 
-pub(super) fn interpreter(setting: &Setting, host: Arc<Host>) -> Interpreter {
+pub(super) fn interpreter(setting: &Setting, top: &Context) -> Interpreter {
     let (modules, global) = modules();
-    let printer = host.clone();
-    Interpreter::new(Setup {
+    let host = &top.host;
+    let printer = top.clone();
+    let interpreter = Interpreter::new(Setup {
         modules,
         global,
         sources: Arc::new(Pinned(host.inputs.clone())),
@@ -248,12 +254,17 @@ pub(super) fn interpreter(setting: &Setting, host: Arc<Host>) -> Interpreter {
         limits: setting.limits.clone(),
         print: Box::new(move |text, _, _| {
             // What is printed on replay was printed before.
-            if !printer.is_replaying() {
-                printer.output.print(&printer.services.secrets.mask(text));
+            let branch = Context::current();
+            let branch = branch.as_ref().unwrap_or(&printer);
+            if !branch.is_replaying() {
+                branch.host.output.print(&branch.host.services.secrets.mask(text));
             }
         }),
-        tag: Context::top(host).into_tag(),
-    })
+        tag: top.clone().into_tag(),
+    });
+    // Set once, here: the host is new.
+    let _ = host.closures.set(interpreter.closures());
+    interpreter
 }
 
 type Modules = (Vec<(String, Shared<Module>)>, Shared<Module>);

@@ -112,3 +112,19 @@ fn the_clusters_planner_is_asked() {
     assert_eq!(asked(&flink), before + 1);
     assert!(flink.executions().is_empty());
 }
+
+#[test]
+fn branches_tries_approvals_and_what_is_deferred_are_planned_too() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink);
+    workspace.write(
+        "scripts/scopes.rhai",
+        "fn spec(name) { job::sql(name, #{ template: \"orders.sql\", vars: #{ least: 1 } }) }\n\
+         run::defer(|| spec(\"last\").deploy());\n\
+         run::parallel_map([\"a\", \"b\", \"c\"], |name| spec(name).deploy(), #{ max: 2 });\n\
+         run::approve(\"go on?\", #{ timeout: \"1h\" });\n\
+         run::retry(#{ attempts: 5, delay: \"1h\" }, || spec(\"d\").deploy());\n",
+    );
+    assert_snapshot!("plan_scopes", workspace.tidegate(&["plan", "scopes"]));
+    assert_eq!(acts(&flink), 0);
+}

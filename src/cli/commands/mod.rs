@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod approve;
 mod cluster;
 mod flink;
 mod init;
@@ -74,6 +75,10 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Run(arguments) => run::run(&session, &arguments),
         Command::Plan(arguments) => plan::plan(&session, &arguments),
         Command::Resume { run, step, with_current_scripts } => run::resume(&session, &run, &step, with_current_scripts),
+        Command::Approve { run, name, reject, reason, step, with_current_scripts } => {
+            let verdict = approve::verdict(name, !reject, reason)?;
+            approve::approve(&session, &run, step.as_deref(), &verdict, with_current_scripts)
+        }
         Command::Abandon { run } => runs::abandon(&session, &run),
         Command::Runs { command, limit, json } => runs::runs(&session, command.as_ref(), limit, json),
         Command::Ps { env, json } => jobs::ps(&session, env.as_deref(), json),

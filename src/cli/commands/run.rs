@@ -62,7 +62,13 @@ pub(super) fn run_id(text: &str) -> Result<i64> {
 pub(super) fn tell(session: &Session<'_>, report: Report) -> Outcome {
     let id = report.run;
     if let Some(error) = &report.error {
-        // A Ctrl-C is no error to the one who pressed it.
+        // A Ctrl-C is no error to the one who pressed it, and to wait for somebody is none at all.
+        if error.is(&code::RUN_WAITS) {
+            session.terminal.say(error.message());
+            error.causes().iter().for_each(|cause| session.terminal.say(&format!("  {cause}")));
+            error.hint_text().into_iter().for_each(|hint| session.terminal.say(hint));
+            return Outcome::Waiting;
+        }
         if report.status != RunStatus::Interrupted {
             session.terminal.error(error);
         }

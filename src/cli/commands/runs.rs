@@ -8,7 +8,8 @@ use crate::api::table::layout;
 use crate::base::{Result, clock, duration};
 use crate::cli::Outcome;
 use crate::cli::args::RunsCommand;
-use crate::model::run::{Run, RunStatus, Step, StepStatus};
+use crate::model::run::{Run, RunStatus, Step, StepStatus, order};
+use crate::ops::approval;
 use crate::ops::services::Services;
 use crate::script::runner;
 
@@ -46,7 +47,8 @@ pub(super) fn abandon(session: &Session<'_>, run: &str) -> Result<Outcome> {
 
 fn show(session: &Session<'_>, services: &Services, id: i64, json: bool) -> Result<Outcome> {
     let run = services.store.run(id)?;
-    let steps = services.store.steps(id)?;
+    let mut steps = services.store.steps(id)?;
+    steps.sort_by_cached_key(|step| order(&step.number()));
     if json {
         let mut facts = facts(services, &run);
         facts["steps"] = steps.iter().map(step_facts).collect();
@@ -66,20 +68,13 @@ fn show(session: &Session<'_>, services: &Services, id: i64, json: bool) -> Resu
         session.terminal.data(&format!("  {error}\n"));
     }
     session.terminal.data("\n");
-    let mut rows: Vec<&Step> = steps.iter().collect();
-    rows.sort_by_key(|step| order(step));
-    let rows: Vec<Value> = rows.into_iter().map(step_facts).collect();
+    let rows: Vec<Value> = steps.iter().map(step_facts).collect();
     if rows.is_empty() {
         session.terminal.say("it came to no step");
         return Ok(Outcome::Done);
     }
     print(session, &["step", "function", "class", "at", "started", "took", "status", "outcome"], &rows);
     Ok(Outcome::Done)
-}
-
-/// Steps in the order of the script: `3`, `3/0`, `3/1`, `4`.
-fn order(step: &Step) -> Vec<i64> {
-    step.number().split('/').map(|part| part.parse().unwrap_or(0)).collect()
 }
 
 fn facts(services: &Services, run: &Run) -> Value {
@@ -103,7 +98,10 @@ fn facts(services: &Services, run: &Run) -> Value {
 fn step_facts(step: &Step) -> Value {
     let outcome: Value = step.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let shown = match step.status {
-        StepStatus::Open => "not known yet".to_owned(),
+        StepStatus::Open => match approval::asked(step) {
+            Some(message) => format!("waits for an approval: {message}"),
+            None => "not known yet".to_owned(),
+        },
         StepStatus::Failed => outcome.get("message").and_then(Value::as_str).unwrap_or_default().to_owned(),
         StepStatus::Done => brief(&outcome),
     };

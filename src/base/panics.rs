@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
-use crate::base::{Error, Result, code};
+use super::{Error, Result, code};
 
 thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };

@@ -1,0 +1,58 @@
+//! `run::approve`: the run waits for somebody, without a process.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::declare::Call;
+use super::job_options;
+use super::planner::Planner;
+use super::types::{Type, options};
+use crate::base::{Error, Result, clock, code, duration};
+use crate::model::plan::{Action, Change};
+use crate::ops::approval;
+use crate::ops::effect::Acting;
+
+options! {
+    /// The options of `run::approve`.
+    pub(super) struct ApproveOptions {
+        /// how long the run waits at most; for ever if not given
+        timeout: Option<String> => Type::Duration,
+    }
+}
+
+pub(super) fn approve(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+    let (message, timeout) = asked(call)?;
+    let run = call.host.journal()?.run();
+    approval::ask(run, acting, &message, timeout).inspect_err(|error| {
+        if error.is(&code::RUN_WAITS) {
+            call.scope.wait();
+        }
+    })
+}
+
+/// A plan takes it for granted that somebody approves.
+pub(super) fn would_ask(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    let (message, timeout) = asked(call)?;
+    let patience = timeout.map_or_else(String::new, |timeout| format!(", for {} at most", duration::show(timeout)));
+    let change = Change {
+        action: Action::Call,
+        subject: call.name.to_owned(),
+        notes: vec![format!("waits for somebody{patience}: {message}")],
+        differences: Vec::new(),
+        blocked: None,
+    };
+    planner.tell(call, change, None);
+    Ok(json!({ "by": "somebody", "at": clock::rfc3339(clock::now()), "reason": null }))
+}
+
+fn asked(call: &Call<'_>) -> Result<(String, Option<Duration>)> {
+    let message = call.string(0);
+    if message.trim().is_empty() {
+        return Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: the message is empty", call.name))
+            .hint("say what somebody approves: run::approve(\"deploy orders to prod\")"));
+    }
+    let options: ApproveOptions = job_options::read(call.name, call.json(1)?)?;
+    let timeout = options.timeout.as_deref().map(duration::parse).transpose()?;
+    Ok((call.host.services.secrets.mask(&message), timeout))
+}
