@@ -160,7 +160,7 @@ fn perform(
 ) -> Report {
     let store = setting.services.store.clone();
     let run = journal.run().clone();
-    let host = host(setting, environment, parameters, declared, inputs, Purpose::Run(journal), &run.script);
+    let host = host(setting, environment, parameters, declared, inputs, Purpose::Run(Box::new(journal)), &run.script);
     let result = evaluate(setting, &host, &run);
     let mask = |text: &str| setting.services.secrets.mask(text);
     let error = result.err().map(|error| error.map_texts(&mask));
@@ -202,7 +202,7 @@ pub(super) enum Purpose {
     /// To list its parameters.
     List,
     /// To be run.
-    Run(Journal),
+    Run(Box<Journal>),
     /// To tell what a run would do.
     Plan,
 }
@@ -219,7 +219,7 @@ pub(super) fn host(
     let is_listing = matches!(purpose, Purpose::List);
     let (journal, planner) = match purpose {
         Purpose::List => (None, None),
-        Purpose::Run(journal) => (Some(journal), None),
+        Purpose::Run(journal) => (Some(*journal), None),
         Purpose::Plan => (None, Some(Planner::default())),
     };
     Arc::new(Host {
