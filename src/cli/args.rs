@@ -98,8 +98,11 @@ pub enum Command {
     },
     /// Print the reference of the script API
     Docs {
-        /// A namespace or a function: job, job::sql, spec.deploy; else a list of all
+        /// A namespace, a function or a file of the library: job, job::sql, spec.deploy, std/jobs; else a list of all
         name: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -3,9 +3,11 @@
 //! This layer knows no configuration and no cluster.
 
 mod banned;
+pub mod catalog;
 mod catching;
 mod diagnostics;
 mod engine;
+pub mod library;
 mod limits;
 mod lints;
 mod panics;
