@@ -103,6 +103,9 @@ pub enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Write definition files for editors into a folder; else into the workspace's .rhai/definitions
+        #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["name", "json"])]
+        definitions: Option<Option<PathBuf>>,
     },
 }
 

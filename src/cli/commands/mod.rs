@@ -81,7 +81,8 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Cluster { command } => cluster::cluster(&session, &command),
         Command::Flink { command } => flink::flink(&session, &command),
         Command::Explain { code } => explain(&session, &code),
-        Command::Docs { name, json } => docs::docs(&session, name.as_deref(), json),
+        Command::Docs { definitions: Some(folder), .. } => docs::definitions(&session, folder.as_deref()),
+        Command::Docs { name, json, definitions: None } => docs::docs(&session, name.as_deref(), json),
     };
     // A blocked connection must not hold up the end of the process.
     session.runtime.shutdown_background();

@@ -1,9 +1,12 @@
 //! The reference of the script API, from the declarations and the library's doc comments: what `tidegate docs` prints and
 //! `docs/reference/` holds.
 
+mod definitions;
 mod json;
 mod markdown;
 mod plain;
+
+pub use definitions::FIRST_LINE;
 
 use super::catalog::{Chapter, Entry, chapters};
 use crate::base::{Result, code, suggest};
@@ -63,6 +66,14 @@ pub fn json(name: Option<&str>) -> Result<Option<serde_json::Value>> {
         Found::Chapter(chapter) => json::chapter(chapter),
         Found::Entries(entries) => entries.into_iter().map(json::entry).collect(),
     }))
+}
+
+/// The definition files for editors: each by its name, and its text.
+///
+/// # Errors
+/// What parsing the library gives.
+pub fn definitions() -> Result<Vec<(String, String)>> {
+    Ok(definitions::files(&chapters()?))
 }
 
 /// The names that [`of`] knows, whole.
