@@ -1,9 +1,10 @@
-//! Every host function is declared whole: class, summary, example, known codes, and a name that Rhai can parse.
+//! Every host function is declared whole: class, summary, example, known codes, and a name that Rhai can parse; every function
+//! of the library is documented; and every example runs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +12,10 @@ use std::process::Command;
 use support::fake_flink::FakeFlink;
 use tidegate::api::NAMESPACES;
 use tidegate::api::declare::{Planning, full_name};
+use tidegate::api::types::{Field, Type};
 use tidegate::base::code;
+use tidegate::script::catalog::chapters;
+use tidegate::script::library;
 
 const TABLES: &str = "CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\n\
                       CREATE TABLE t (i INT) WITH ('connector' = 'blackhole');\nINSERT INTO t SELECT i FROM s;\n";
@@ -35,12 +39,75 @@ fn every_function_is_declared_whole() {
             if function.class.is_effect() && matches!(function.planning, Planning::Looks | Planning::Stale) {
                 panic!("{name} is an effect, and a plan would have it");
             }
+            assert!(
+                !function.class.is_effect() || !function.errors.is_empty(),
+                "{name} changes the world and names none of its errors"
+            );
             for own in function.errors {
                 assert_eq!(code::find(own.name).map(|code| code.name), Some(own.name), "{name}");
             }
         }
     }
     assert!(engine.compile("x::new()").is_err(), "reserved words are no longer found out this way");
+}
+
+/// Walks the option maps of a type, inner ones included.
+fn each_field(kind: Type, place: &str, visit: &mut dyn FnMut(&str, &Field)) {
+    match kind {
+        Type::ListOf(inner) | Type::MapOf(inner) => each_field(*inner, place, visit),
+        kind => {
+            for field in kind.fields() {
+                let place = format!("{place}.{}", field.name);
+                visit(&place, field);
+                each_field(field.kind, &place, visit);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_option_says_what_it_is_for() {
+    let mut count = 0;
+    for namespace in NAMESPACES {
+        // A page shows an option map under the key that receives it, once.
+        let mut maps: BTreeMap<&str, Vec<&Field>> = BTreeMap::new();
+        for function in namespace.functions {
+            for parameter in function.parameters {
+                let place = format!("{}: {}", full_name(namespace.name, function), parameter.name);
+                let mut keys = BTreeSet::new();
+                each_field(parameter.kind, &place, &mut |place, field| {
+                    count += 1;
+                    assert!(!field.summary.is_empty(), "{place} has no summary");
+                    assert!(!field.summary.ends_with('.'), "{place}: the summary ends in a full stop");
+                    assert!(keys.insert(place.to_owned()), "{place} is declared twice");
+                });
+            }
+        }
+        for chapter in chapters().unwrap().iter().filter(|chapter| chapter.name == namespace.name) {
+            for map in chapter.entries.iter().flat_map(|entry| entry.nested()) {
+                let known = maps.entry(map.key).or_insert_with(|| map.fields.clone());
+                assert_eq!(*known, map.fields, "{}: two option maps are called `{}`", namespace.name, map.key);
+            }
+        }
+    }
+    assert!(count > 30, "only {count} options were found");
+}
+
+#[test]
+fn every_function_of_the_library_is_documented() {
+    for file in library::files().unwrap() {
+        assert!(file.about.text.ends_with('.'), "{} has no `//!` sentence", file.name);
+        assert!(!file.functions.is_empty(), "{} has no public function", file.name);
+        for function in file.functions {
+            let name = format!("{}::{}", file.name, function.name);
+            let comment = function.comment;
+            assert!(comment.text.ends_with('.'), "{name}: the doc comment begins with no sentence");
+            assert!(!comment.examples.is_empty(), "{name} has no ```rhai example");
+            let told: Vec<&String> = comment.parameters.iter().map(|told| &told.name).collect();
+            let parameters: Vec<&String> = function.parameters.iter().collect();
+            assert_eq!(told, parameters, "{name}: the list of parameters: `- `name` (type): what it is for`");
+        }
+    }
 }
 
 fn workspace(flink: &FakeFlink) -> tempfile::TempDir {
@@ -84,29 +151,31 @@ fn run(folder: &Path, script: &str) -> std::process::Output {
 #[test]
 fn every_example_runs() {
     let mut wrong = Vec::new();
-    for namespace in NAMESPACES {
-        for function in namespace.functions.iter().filter(|function| !function.example.is_empty()) {
-            let name = full_name(namespace.name, function);
+    let mut count = 0;
+    for entry in chapters().unwrap().into_iter().flat_map(|chapter| chapter.entries) {
+        for example in &entry.examples {
+            count += 1;
             let flink = FakeFlink::start();
             for log in ["/taskmanagers/tm-1/log", "/taskmanagers/tm-1/stdout"] {
                 flink.with(|cluster| cluster.logs.insert(log.to_owned(), b"started\n".to_vec()));
             }
             let folder = workspace(&flink);
-            if function.example.contains("\"orders\"") {
+            if example.contains("\"orders\"") {
                 let output = run(folder.path(), "prepare");
                 assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             }
-            std::fs::write(folder.path().join("scripts/example.rhai"), function.example).unwrap();
+            std::fs::write(folder.path().join("scripts/example.rhai"), example).unwrap();
             let mut output = run(folder.path(), "example");
-            if output.status.code() == Some(3) && name == "run::approve" {
+            if output.status.code() == Some(3) && entry.name == "run::approve" {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
                 output = command.current_dir(folder.path()).args(["approve", "r1", "--as", "ada"]).output().unwrap();
                 assert_eq!(String::from_utf8_lossy(&output.stdout), "approved by ada\n");
             }
             if !output.status.success() {
-                wrong.push(format!("{name}:\n{}", String::from_utf8_lossy(&output.stderr)));
+                wrong.push(format!("{}:\n{}", entry.name, String::from_utf8_lossy(&output.stderr)));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 40, "only {count} examples were found");
 }

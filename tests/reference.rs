@@ -5,8 +5,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use tidegate::api::NAMESPACES;
-use tidegate::api::declare::full_name;
 use tidegate::script::reference;
 
 fn docs() -> &'static Path {
@@ -25,7 +23,7 @@ fn compare(path: &Path, wanted: &str) {
 #[test]
 fn the_reference_is_what_is_declared() {
     let folder = docs().join("reference");
-    let files = reference::files();
+    let files = reference::files().unwrap();
     for (name, text) in &files {
         compare(&folder.join(name), text);
     }
@@ -41,18 +39,43 @@ fn the_error_codes_are_those_of_the_code() {
 }
 
 #[test]
-fn every_name_has_a_text_and_every_function_is_described() {
-    for name in reference::names() {
-        let text = reference::of(&name).unwrap();
-        assert!(text.contains(&name), "{name}: {text}");
-    }
-    assert_eq!(reference::of("job::sqll"), None);
-    for namespace in NAMESPACES {
-        assert!(reference::summary().contains(&format!("{}: {}", namespace.name, namespace.summary)));
-        for function in namespace.functions {
-            let name = full_name(namespace.name, function);
-            assert!(!function.summary.is_empty(), "{name} has no summary");
-            assert!(function.property || !function.example.is_empty(), "{name} has no example");
+fn every_name_has_a_text() {
+    let summary = reference::summary().unwrap();
+    for name in reference::names().unwrap() {
+        let text = reference::of(&name).unwrap().unwrap();
+        assert!(text.starts_with(&name), "{name}: {text}");
+        assert!(summary.contains(&name), "{name} is not on the list");
+        assert!(reference::json(Some(&name)).unwrap().is_some(), "{name} has no JSON");
+        for line in text.lines().filter(|line| line.starts_with("  ") && !line.starts_with("    ")) {
+            assert!(line.chars().count() <= 96 || !line.trim().contains(' '), "{name}: too wide: {line}");
         }
     }
+    assert_eq!(reference::of("job::sqll").unwrap(), None);
+    assert_eq!(reference::json(Some("job::sqll")).unwrap(), None);
+}
+
+#[test]
+fn names_are_found_as_people_write_them() {
+    let text = |name: &str| reference::of(name).unwrap().unwrap_or_default();
+    assert_eq!(text("deploy()"), text("spec.deploy"));
+    assert_eq!(text("jobs::deploy_all"), text("std/jobs::deploy_all"));
+    // Both kinds of objects have a name.
+    assert!(text("name").contains("spec.name") && text("name").contains("job.name"), "{}", text("name"));
+    for (typed, near) in [("job::sqll", "job::sql"), ("depoly", "spec.deploy"), ("std/job", "std/jobs")] {
+        assert_eq!(reference::nearest(typed).unwrap().as_deref(), Some(near), "{typed}");
+    }
+    assert_eq!(reference::nearest("nothing-like-it").unwrap(), None);
+}
+
+#[test]
+fn option_maps_are_shown_whole() {
+    let whole = reference::of("job::jar").unwrap().unwrap();
+    for wanted in ["\n    jar ", "required", "\n  checkpointing: #{ ... }\n", "\"exactly_once\" or \"at_least_once\""] {
+        assert!(whole.contains(wanted), "{wanted} is missing:\n{whole}");
+    }
+    let files = reference::files().unwrap();
+    let page = &files.iter().find(|(name, _)| name == "job.md").unwrap().1;
+    // A map that two functions take is shown once.
+    assert_eq!(page.matches("\n### checkpointing\n\nA key of the options of `job::sql` and `job::jar`.\n").count(), 1);
+    assert_eq!(page.matches("| `checkpointing` | [map](#checkpointing) |").count(), 2, "{page}");
 }

@@ -16,14 +16,14 @@ const NOT_YET: [&str; 3] = ["dependencies", "on_failure", "alert"];
 options! {
     /// The options of `job::sql`.
     pub struct SqlOptions {
-        /// the template below `templates/`
+        /// the template below `templates/`; either this or `sql`
         template: Option<String> => Type::Template,
-        /// SQL text in place of a template
+        /// SQL text in place of a template, a template itself
         sql: Option<String> => Type::Sql,
         /// variables of the template, over those of the environment
         #[serde(default)]
         vars: BTreeMap<String, Value>,
-        /// batch or streaming
+        /// how Flink executes the job
         mode: Option<Mode>,
     }
 }
@@ -32,7 +32,7 @@ options! {
     /// The options of `job::jar`.
     pub struct JarOptions {
         /// the jar, by its path in the workspace
-        jar: Option<String> => Type::Path,
+        jar: String => Type::Path,
         /// the main class; else the jar's manifest names it
         main_class: Option<String>,
         /// the program arguments
@@ -235,6 +235,9 @@ fn parse<T: DeserializeOwned>(function: &str, options: Value) -> Result<T> {
             quoted.split_first().and_then(|(word, candidates)| suggest::nearest(word, candidates.iter().copied()));
         let message = match (why.strip_prefix("unknown field `"), path.rsplit_once('.')) {
             (Some(_), Some((outer, key))) => format!("{function}: option `{outer}` has no key `{key}`"),
+            _ if path == "." && why.starts_with("missing field `") => {
+                format!("{function}: the option {} is missing", why.trim_start_matches("missing field "))
+            }
             _ => format!("{function}: option{place}: {why}"),
         };
         let result = Error::new(&code::ARGUMENT_INVALID, message);

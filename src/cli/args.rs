@@ -120,8 +120,14 @@ pub enum Command {
     },
     /// Print the reference of the script API
     Docs {
-        /// A namespace or a function: job, job::sql, spec.deploy; else a list of all
+        /// A namespace, a function or a file of the library: job, job::sql, spec.deploy, std/jobs; else a list of all
         name: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Write definition files for editors into a folder; else into the workspace's .rhai/definitions
+        #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["name", "json"])]
+        definitions: Option<Option<PathBuf>>,
     },
 }
 

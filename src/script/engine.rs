@@ -303,7 +303,9 @@ fn documentation(comments: &[&str]) -> String {
     let lines = lines.map(|line| {
         let line = line.trim();
         let line = line.strip_prefix("///").or_else(|| line.strip_prefix("/**")).unwrap_or(line);
-        line.strip_suffix("*/").unwrap_or(line).trim()
+        let line = line.strip_suffix("*/").unwrap_or(line);
+        // What is indented further stays so: a comment may hold a script.
+        line.strip_prefix(' ').unwrap_or(line).trim_end()
     });
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }

@@ -3,10 +3,12 @@
 //! This layer knows no configuration and no cluster.
 
 mod banned;
+pub mod catalog;
 mod catching;
 mod closures;
 mod diagnostics;
 mod engine;
+pub mod library;
 mod limits;
 mod lints;
 pub mod planning;

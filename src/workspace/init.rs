@@ -1,7 +1,8 @@
-//! `tidegate init`: writes a working workspace, the shipped examples, into a folder.
+//! `tidegate init`: writes a working workspace, the shipped examples, into a folder; with it the definitions for editors.
 
 use std::path::Path;
 
+use super::definitions;
 use crate::base::{Error, Result, code};
 
 /// The files by their path in the workspace.
@@ -30,6 +31,7 @@ pub fn init(folder: &Path) -> Result<Vec<&'static str>> {
         )
         .hint("name another folder: `tidegate init FOLDER`"));
     }
+    definitions::check(&folder.join(definitions::FOLDER))?;
     let mut written = Vec::new();
     for (name, text) in files {
         let path = folder.join(name);
@@ -41,6 +43,8 @@ pub fn init(folder: &Path) -> Result<Vec<&'static str>> {
     }
     // The name is part of every job's identity: two workspaces of one name on one cluster would be one.
     name_after_folder(folder)?;
+    definitions::write_below(folder)?;
+    written.push(definitions::FOLDER);
     Ok(written)
 }
 

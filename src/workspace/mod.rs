@@ -1,6 +1,7 @@
 //! The composition root: finds `tidegate.yaml`, reads it, and builds what the operations work with. The only place that
 //! builds drivers and the store.
 
+pub mod definitions;
 pub mod file;
 pub mod init;
 pub mod locate;

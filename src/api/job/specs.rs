@@ -51,11 +51,7 @@ pub(super) fn sql(call: &mut Call<'_>) -> Result<Dynamic> {
 
 pub(super) fn jar(call: &mut Call<'_>) -> Result<Dynamic> {
     let (options, common): (JarOptions, Common) = read_job(call.name, call.json(1)?)?;
-    let path = options.jar.ok_or_else(|| {
-        Error::new(&code::ARGUMENT_INVALID, format!("{}: the option `jar` is missing", call.name))
-            .hint("jar: \"jars/my-job.jar\"")
-    })?;
-    let jar = call.host.inputs.artifact(&path)?;
+    let jar = call.host.inputs.artifact(&options.jar)?;
     let jars = common.jars.iter().map(|path| call.host.inputs.artifact(path)).collect::<Result<Vec<_>>>()?;
     let main_class = crate::ops::upload::main_class(&call.host.services, &jar, &jars, options.main_class.as_deref())?;
     let arguments = options.args.iter().enumerate().map(|(index, value)| {

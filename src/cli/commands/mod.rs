@@ -2,6 +2,7 @@
 
 mod approve;
 mod cluster;
+mod docs;
 mod flink;
 mod init;
 mod jobs;
@@ -19,8 +20,8 @@ use super::terminal::Terminal;
 use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code, suggest};
 use crate::ops::cluster::Told;
+use crate::script::Limits;
 use crate::script::runner::Setting;
-use crate::script::{Limits, reference};
 use crate::workspace::Workspace;
 
 /// What every command works with.
@@ -87,7 +88,8 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Cluster { command } => cluster::cluster(&session, &command),
         Command::Flink { command } => flink::flink(&session, &command),
         Command::Explain { code } => explain(&session, &code),
-        Command::Docs { name } => docs(&session, name.as_deref()),
+        Command::Docs { definitions: Some(folder), .. } => docs::definitions(&session, folder.as_deref()),
+        Command::Docs { name, json, definitions: None } => docs::docs(&session, name.as_deref(), json),
     };
     // A blocked connection must not hold up the end of the process.
     session.runtime.shutdown_background();
@@ -138,23 +140,5 @@ fn explain(session: &Session<'_>, name: &str) -> Result<Outcome> {
         )
     })?;
     session.terminal.data(&format!("{}\n\n{}\n", code.name, code.explanation));
-    Ok(Outcome::Done)
-}
-
-fn docs(session: &Session<'_>, name: Option<&str>) -> Result<Outcome> {
-    let Some(name) = name else {
-        session.terminal.data(&reference::summary());
-        return Ok(Outcome::Done);
-    };
-    let text = reference::of(name).ok_or_else(|| {
-        let names = reference::names();
-        Error::new(&code::USAGE, format!("the script API has no `{name}`")).hint(
-            suggest::nearest(name, names.iter().map(String::as_str)).map_or_else(
-                || "`tidegate docs` lists what there is".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            ),
-        )
-    })?;
-    session.terminal.data(&text);
     Ok(Outcome::Done)
 }
