@@ -6,6 +6,7 @@ pub mod decide;
 pub mod deploy;
 pub mod effect;
 pub mod facts;
+pub mod files;
 pub mod inputs;
 pub mod install;
 pub mod logs;
