@@ -62,7 +62,7 @@ fn secret(call: &mut Call<'_>) -> Result<Dynamic> {
 }
 
 /// A variable as scripts see it: `{ secret: NAME }` is a secret, at any depth.
-fn variable(value: &Value) -> Dynamic {
+pub fn variable(value: &Value) -> Dynamic {
     match value {
         Value::Object(map) => match (map.len(), map.get("secret").and_then(Value::as_str)) {
             (1, Some(name)) => Dynamic::from(SecretText::secret(name)),

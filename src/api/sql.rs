@@ -48,9 +48,7 @@ pub(super) fn rendered(
     text: Option<&str>,
     over: &BTreeMap<String, Value>,
 ) -> Result<Rendered> {
-    let mut variables: BTreeMap<String, Variable> =
-        call.host.environment.vars.iter().map(|(name, value)| (name.clone(), from_environment(value))).collect();
-    variables.extend(over.iter().map(|(name, value)| (name.clone(), from_script(value))));
+    let variables = variables(&call.host.environment.vars, over);
     let source = match (template, text) {
         (Some(name), None) => Source::Template(name),
         (None, Some(text)) => Source::Text(text),
@@ -70,6 +68,14 @@ pub(super) fn rendered(
         }
     };
     render::render(&call.host.inputs, source, &variables)
+}
+
+/// What a template sees: the variables of the environment, and over them those of the script, as the journal would hold them.
+pub fn variables(environment: &BTreeMap<String, Value>, over: &BTreeMap<String, Value>) -> BTreeMap<String, Variable> {
+    let mut variables: BTreeMap<String, Variable> =
+        environment.iter().map(|(name, value)| (name.clone(), from_environment(value))).collect();
+    variables.extend(over.iter().map(|(name, value)| (name.clone(), from_script(value))));
+    variables
 }
 
 /// A value of the environment: `{ secret: NAME }` is a secret, at any depth.

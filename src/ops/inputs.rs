@@ -9,7 +9,7 @@ use crate::model::job_spec::Artifact;
 use crate::store::Store;
 
 /// The longest script or template, in bytes.
-const LONGEST_TEXT: u64 = 1 << 20;
+pub(super) const LONGEST_TEXT: u64 = 1 << 20;
 
 /// The inputs of one run.
 #[derive(Debug, Clone)]

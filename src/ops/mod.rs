@@ -8,6 +8,7 @@ pub mod deploy;
 mod divergence;
 pub mod effect;
 pub mod facts;
+pub mod files;
 pub mod inputs;
 pub mod install;
 pub mod logs;

@@ -8,7 +8,8 @@ use crate::base::{Error, Result};
 use crate::model::statement::Statement;
 use crate::sql;
 
-pub use crate::sql::{Rendered, Variable, ident, quote};
+pub use crate::sql::template::Load;
+pub use crate::sql::{Inspection, Rendered, Variable, ident, quote};
 
 /// What a SQL text that stands in a script is called.
 pub const INLINE: &str = "<sql>";
@@ -27,12 +28,29 @@ pub enum Source<'a> {
 /// # Errors
 /// `template.*`, `sql.invalid`.
 pub fn render(inputs: &Inputs, source: Source<'_>, variables: &BTreeMap<String, Variable>) -> Result<Rendered> {
-    let load = |name: &str| inputs.template(name);
+    render_from(&|name: &str| inputs.template(name), source, variables)
+}
+
+/// Renders a template or a SQL text with templates from anywhere.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_from(load: Load<'_>, source: Source<'_>, variables: &BTreeMap<String, Variable>) -> Result<Rendered> {
     match source {
-        Source::Template(name) => sql::render(&sql::Request { name, load: &load, variables }),
-        Source::Text(text) => sql::render_text(INLINE, text, &load, variables),
+        Source::Template(name) => sql::render(&sql::Request { name, load, variables }),
+        Source::Text(text) => sql::render_text(INLINE, text, load, variables),
     }
     .map_err(in_workspace)
+}
+
+/// Looks at a template or a SQL text without rendering it.
+pub fn inspect(load: Load<'_>, name: &str, text: &str) -> Inspection {
+    let mut inspection = sql::inspect(name, text, load);
+    inspection.errors = inspection.errors.into_iter().map(in_workspace).collect();
+    for need in &mut inspection.needs {
+        need.place.file = template_path(&need.place.file);
+    }
+    inspection
 }
 
 /// The statements of a rendered job.

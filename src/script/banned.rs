@@ -33,6 +33,12 @@ pub(super) fn module() -> Shared<Module> {
     module.into()
 }
 
+/// The error for a call of such a function; nothing for any other.
+pub(super) fn refused(function: &str) -> Option<Error> {
+    let found = [TIMESTAMP, SLEEP, EXIT].into_iter().find(|(name, _)| *name == function);
+    found.map(|(name, hint)| error(name, hint))
+}
+
 /// Whether the function only raises `script.banned`: such a one is never suggested.
 pub(super) fn is_banned(function: &str) -> bool {
     [TIMESTAMP, SLEEP, EXIT].iter().any(|(name, _)| *name == function)

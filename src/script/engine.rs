@@ -62,30 +62,40 @@ fn allow_env_var(engine: &mut Engine) {
     });
 }
 
+/// An engine that knows all that scripts can use, and where scripts parse as they do for a run.
+pub(super) fn engine(
+    modules: Vec<(String, Shared<Module>)>,
+    global: Shared<Module>,
+    limits: &Limits,
+) -> Engine {
+    let mut engine = Engine::new_raw();
+    engine.register_global_module(standard_package());
+    engine.register_global_module(banned::module());
+    engine.register_global_module(global);
+    for (name, module) in modules {
+        engine.register_static_module(name, module);
+    }
+    catching::register(&mut engine);
+
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_strict_variables(true);
+    // A misspelt key would otherwise be `()` and steer a branch. `map.get("k") ?? 1` and `"k" in map` still ask.
+    engine.set_fail_on_invalid_map_property(true);
+    // Parallel branches share the engine, and the interner is a lock that all of them would wait for.
+    engine.set_max_strings_interned(0);
+    for (symbol, _) in banned::SYMBOLS {
+        engine.disable_symbol(*symbol);
+    }
+    allow_env_var(&mut engine);
+    limits.apply(&mut engine);
+    engine
+}
+
 impl Interpreter {
     /// Builds the engine; some microseconds.
     pub fn new(setup: Setup) -> Self {
         let Setup { modules, global, sources, cancel, fatal, limits, print, tag } = setup;
-        let mut engine = Engine::new_raw();
-        engine.register_global_module(standard_package());
-        engine.register_global_module(banned::module());
-        engine.register_global_module(global);
-        for (name, module) in modules {
-            engine.register_static_module(name, module);
-        }
-        catching::register(&mut engine);
-
-        engine.set_optimization_level(OptimizationLevel::None);
-        engine.set_strict_variables(true);
-        // A misspelt key would otherwise be `()` and steer a branch. `map.get("k") ?? 1` and `"k" in map` still ask.
-        engine.set_fail_on_invalid_map_property(true);
-        // Parallel branches share the engine, and the interner is a lock that all of them would wait for.
-        engine.set_max_strings_interned(0);
-        for (symbol, _) in banned::SYMBOLS {
-            engine.disable_symbol(*symbol);
-        }
-        allow_env_var(&mut engine);
-        limits.apply(&mut engine);
+        let mut engine = engine(modules, global, &limits);
         limits::watch(&mut engine, &limits, cancel, fatal.clone());
 
         let print = Arc::new(print);
@@ -217,20 +227,25 @@ impl Interpreter {
     }
 
     fn on_own_thread<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        std::thread::scope(|threads| {
-            let thread = std::thread::Builder::new()
-                .name("script".to_owned())
-                .stack_size(self.limits.stack_bytes)
-                .spawn_scoped(threads, || panics::catch(work))
-                .map_err(|error| {
-                    Error::new(&code::SCRIPT_LIMIT, "the system gives no thread to run the script").caused_by(error)
-                })?;
-            match thread.join() {
-                Ok(result) => result?,
-                Err(_) => Err(Error::new(&code::SCRIPT_PANIC, "a host function crashed")),
-            }
-        })
+        on_own_thread(&self.limits, work)
     }
+}
+
+/// Works on a thread with a stack that deeply nested scripts need.
+pub(super) fn on_own_thread<T: Send>(limits: &Limits, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|threads| {
+        let thread = std::thread::Builder::new()
+            .name("script".to_owned())
+            .stack_size(limits.stack_bytes)
+            .spawn_scoped(threads, || panics::catch(work))
+            .map_err(|error| {
+                Error::new(&code::SCRIPT_LIMIT, "the system gives no thread to run the script").caused_by(error)
+            })?;
+        match thread.join() {
+            Ok(result) => result?,
+            Err(_) => Err(Error::new(&code::SCRIPT_PANIC, "a host function crashed")),
+        }
+    })
 }
 
 fn too_deep(what: &str, limit: usize) -> Error {

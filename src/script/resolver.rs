@@ -148,6 +148,24 @@ pub(super) struct Unit {
 }
 
 impl Unit {
+    /// A script whose imports are not looked at yet.
+    pub(super) fn new(name: &str, text: String, mut ast: AST) -> Self {
+        ast.set_source(name);
+        Self { name: name.to_owned(), text, ast, imports: Vec::new() }
+    }
+
+    /// Finds out which files the imports mean; gives the errors of those that mean none.
+    pub(super) fn follow_imports(&mut self) -> Vec<Error> {
+        let mut errors = Vec::new();
+        for import in imports(&self.ast) {
+            match resolve(&self.name, &import.path) {
+                Ok(target) => self.imports.push((target, import)),
+                Err(error) => errors.push(error.at(self.place(import.position, ""))),
+            }
+        }
+        errors
+    }
+
     /// A place in this script.
     pub(super) fn place(&self, position: Position, label: &str) -> Place {
         place(&self.name, Some(&self.text), position, label)
@@ -206,21 +224,21 @@ impl Book {
     }
 
     fn add(&self, engine: &Engine, name: &str, text: String, scope: &Scope<'_>) -> Result<Arc<Unit>> {
-        let mut ast = engine
+        let ast = engine
             .compile_with_scope(scope, &text)
             .map_err(|error| super::syntax::syntax_error(engine, name, &text, error.err_type(), error.position()))?;
-        ast.set_source(name);
-        let found = imports(&ast);
-        let mut unit = Unit { name: name.to_owned(), text, ast, imports: Vec::new() };
+        let mut unit = Unit::new(name, text, ast);
         lints::within(&unit)?;
-        for import in found {
-            let place = unit.place(import.position, "");
-            let target = resolve(name, &import.path).map_err(|error| error.at(place))?;
-            unit.imports.push((target, import));
+        match unit.follow_imports().into_iter().next() {
+            Some(error) => Err(error),
+            None => self.keep(Arc::new(unit)),
         }
+    }
+
+    /// Takes a unit that was parsed elsewhere.
+    pub(super) fn keep(&self, unit: Arc<Unit>) -> Result<Arc<Unit>> {
         self.know_closures(&unit)?;
-        let unit = Arc::new(unit);
-        self.units.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), unit.clone());
+        self.units.write().unwrap_or_else(PoisonError::into_inner).insert(unit.name.clone(), unit.clone());
         Ok(unit)
     }
 
@@ -246,11 +264,7 @@ impl Book {
     ) -> Result<()> {
         for (target, import) in &unit.imports {
             if let Some(start) = chain.iter().position(|name| name == target) {
-                let mut circle: Vec<&str> = chain[start..].iter().map(|name| short(name)).collect();
-                circle.push(short(target));
-                return Err(Error::new(&code::SCRIPT_IMPORT, format!("import circle: {}", circle.join(" -> ")))
-                    .hint("move what both need into a third file")
-                    .at(unit.place(import.position, "")));
+                return Err(circle(&chain[start..], target, unit, import));
             }
             if !reached.insert(target.clone()) {
                 continue;
@@ -280,19 +294,7 @@ impl Book {
                 .load(target.strip_prefix(ROOT).unwrap_or(target))
                 .map_err(|error| error.at(importer.place(import.position, "")))?,
         };
-        text.ok_or_else(|| {
-            let error = Error::new(&code::SCRIPT_IMPORT, format!("there is no `{target}`"))
-                .at(importer.place(import.position, ""));
-            match import.path.starts_with(ROOT) || import.path.starts_with('.') {
-                false => {
-                    error.hint(format!("paths count from `{ROOT}`; `./` in front makes them count from this file"))
-                }
-                true if import.path.starts_with(ROOT) => {
-                    error.hint(format!("paths count from `{ROOT}` already: leave it out"))
-                }
-                true => error,
-            }
-        })
+        text.ok_or_else(|| not_there(target, importer, import))
     }
 
     /// The names of all scripts that this one imports, over any number of files.
@@ -335,6 +337,28 @@ fn reachable_closures(module: &mut Module, ast: &AST) {
         module.update_fn_namespace(hash, FnNamespace::Global);
     }
     module.build_index();
+}
+
+/// The error for an import of a file that is not there.
+pub(super) fn not_there(target: &str, importer: &Unit, import: &Import) -> Error {
+    let error = Error::new(&code::SCRIPT_IMPORT, format!("there is no `{target}`"));
+    let error = error.at(importer.place(import.position, ""));
+    match import.path.starts_with(ROOT) || import.path.starts_with('.') {
+        false => error.hint(format!("paths count from `{ROOT}`; `./` in front makes them count from this file")),
+        true if import.path.starts_with(ROOT) => {
+            error.hint(format!("paths count from `{ROOT}` already: leave it out"))
+        }
+        true => error,
+    }
+}
+
+/// The error for a circle of imports: the names from its start to the one that closes it.
+pub(super) fn circle(names: &[String], target: &str, importer: &Unit, import: &Import) -> Error {
+    let mut circle: Vec<&str> = names.iter().map(|name| short(name)).collect();
+    circle.push(short(target));
+    Error::new(&code::SCRIPT_IMPORT, format!("import circle: {}", circle.join(" -> ")))
+        .hint("move what both need into a third file")
+        .at(importer.place(import.position, ""))
 }
 
 /// The name as one writes it in an import.

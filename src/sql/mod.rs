@@ -10,6 +10,7 @@ mod builtin;
 mod classify;
 mod datum;
 mod filters;
+mod inspect;
 mod lexer;
 pub mod literal;
 mod mark;
@@ -22,6 +23,7 @@ mod template_error;
 mod trace;
 
 pub use crate::model::statement::{Kind, Origin, OtherLine, Part, Statement, find_by_table};
+pub use inspect::{Inspection, Need, inspect};
 pub use literal::{ident, ident_path, quote};
 pub use rendered::Rendered;
 pub use split::{split, statements};

@@ -85,6 +85,20 @@ pub fn render_text(name: &str, text: &str, load: Load<'_>, variables: &BTreeMap<
     resolve::resolve(&text, &rendering.board, rendering.sources)
 }
 
+/// Why a template does not parse; nothing where it does.
+pub(super) fn syntax_error(name: &str, text: &str) -> Option<Error> {
+    let variables = BTreeMap::new();
+    let mut rendering = match Rendering::new(&variables) {
+        Ok(rendering) => rendering,
+        Err(error) => return Some(error),
+    };
+    if let Err(error) = rendering.add(name, text) {
+        return Some(error);
+    }
+    let error = rendering.environment.get_template(name).err()?;
+    Some(template_error::translate(&error, &rendering.sources, &variables))
+}
+
 /// The templates of one rendering.
 #[derive(Default)]
 pub(super) struct Sources {
