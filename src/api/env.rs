@@ -1,5 +1,7 @@
 //! `env::`: the environment that the script runs for.
 
+use std::collections::BTreeMap;
+
 use rhai::Dynamic;
 use serde_json::Value;
 
@@ -40,15 +42,18 @@ fn var(call: &mut Call<'_>) -> Result<Dynamic> {
     match (vars.get(&name), call.get(1)) {
         (Some(value), _) => Ok(variable(value)),
         (None, Some(otherwise)) => Ok(otherwise.clone()),
-        (None, None) => Err(Error::new(
-            &code::VARIABLE_UNKNOWN,
-            format!("the environment `{}` has no variable `{name}`", call.host.environment.name),
-        )
-        .hint(match suggest::nearest(&name, vars.keys().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("add it under `environments: {}: vars:` in tidegate.yaml", call.host.environment.name),
-        })),
+        (None, None) => Err(unknown_variable(&call.host.environment.name, vars, &name)),
     }
+}
+
+/// The error for a variable that an environment does not define.
+pub fn unknown_variable(environment: &str, vars: &BTreeMap<String, Value>, name: &str) -> Error {
+    Error::new(&code::VARIABLE_UNKNOWN, format!("the environment `{environment}` has no variable `{name}`")).hint(
+        match suggest::nearest(name, vars.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add it under `environments: {environment}: vars:` in tidegate.yaml"),
+        },
+    )
 }
 
 fn vars(call: &mut Call<'_>) -> Result<Dynamic> {

@@ -132,17 +132,19 @@ fn duration_of(call: &mut Call<'_>) -> Result<Dynamic> {
 fn get(call: &mut Call<'_>) -> Result<Dynamic> {
     let name = call.string(0);
     let declared = &call.host.declared;
-    let declaration = declared.get(&name).ok_or_else(|| {
-        Error::new(&code::PARAMETER_UNKNOWN, format!("this script declares no parameter `{name}`")).hint(
-            match suggest::nearest(&name, declared.keys().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    format!("declare it: `fn options() {{ #{{ {name}: params::string(\"default\", \"help\") }} }}`")
-                }
-            },
-        )
-    })?;
+    let declaration =
+        declared.get(&name).ok_or_else(|| unknown_parameter(&name, declared.keys().map(String::as_str)))?;
     value(&name, declaration, &call.host.parameters)
+}
+
+/// The error for a parameter that the script does not declare.
+pub fn unknown_parameter<'a>(name: &str, declared: impl Iterator<Item = &'a str>) -> Error {
+    Error::new(&code::PARAMETER_UNKNOWN, format!("this script declares no parameter `{name}`")).hint(
+        match suggest::nearest(name, declared) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("declare it: `fn options() {{ #{{ {name}: params::string(\"default\", \"help\") }} }}`"),
+        },
+    )
 }
 
 fn value(name: &str, declaration: &Declaration, given: &BTreeMap<String, String>) -> Result<Dynamic> {

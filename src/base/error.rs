@@ -91,6 +91,13 @@ impl Error {
         self
     }
 
+    /// The same error with these places in place of its own.
+    #[must_use]
+    pub fn with_places(mut self, places: Vec<Place>) -> Self {
+        self.inner.places = places;
+        self
+    }
+
     /// Adds a place; the first one added is where the error is.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {

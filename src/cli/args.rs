@@ -35,6 +35,8 @@ pub enum Command {
     /// Run a script
     #[command(disable_help_flag = true)]
     Run(Run),
+    /// Check scripts and templates without running anything
+    Check(Check),
     /// Tell what a script would do, without doing it
     Plan(Plan),
     /// List the jobs and what their clusters say of them
@@ -145,6 +147,18 @@ pub struct Run {
     /// List the parameters of the script without running it
     #[arg(long, short = 'h')]
     pub help: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The scripts below scripts/; all of them, and all templates, if not given
+    pub scripts: Vec<String>,
+    /// Only for this environment; for all of them if not given
+    #[arg(long, short = 'e')]
+    pub env: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -65,9 +65,7 @@ impl Files {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Err(Error::new(&code::FILE_NOT_FOUND, format!("there is no file `{path}` in the workspace")))
             }
-            Err(error) => {
-                Err(Error::new(&code::FILE_INVALID, format!("`{path}` cannot be read")).caused_by(error))
-            }
+            Err(error) => Err(Error::new(&code::FILE_INVALID, format!("`{path}` cannot be read")).caused_by(error)),
         }
     }
 

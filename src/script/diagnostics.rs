@@ -80,25 +80,7 @@ pub(super) fn explain(engine: &Engine, book: &Book, fatal: &Fatal, error: &EvalA
         }
     }
     places.extend(frames.into_iter().rev());
-    with_places(&text, places)
-}
-
-/// The same error with other places.
-fn with_places(error: &Error, places: Vec<Place>) -> Error {
-    let mut copy = Error::new(error.code(), error.message());
-    for cause in error.causes() {
-        copy = copy.caused_by(cause);
-    }
-    if let Some(hint) = error.hint_text() {
-        copy = copy.hint(hint);
-    }
-    if let Some(detail) = error.detail_text() {
-        copy = copy.detail(detail);
-    }
-    for (name, value) in error.data() {
-        copy = copy.with(name, value.clone());
-    }
-    places.into_iter().fold(copy, Error::at)
+    text.with_places(places)
 }
 
 /// The innermost error, without the calls round it.

@@ -63,11 +63,7 @@ fn allow_env_var(engine: &mut Engine) {
 }
 
 /// An engine that knows all that scripts can use, and where scripts parse as they do for a run.
-pub(super) fn engine(
-    modules: Vec<(String, Shared<Module>)>,
-    global: Shared<Module>,
-    limits: &Limits,
-) -> Engine {
+pub(super) fn engine(modules: Vec<(String, Shared<Module>)>, global: Shared<Module>, limits: &Limits) -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(standard_package());
     engine.register_global_module(banned::module());

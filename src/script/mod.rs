@@ -5,6 +5,7 @@
 mod banned;
 pub mod catalog;
 mod catching;
+pub mod check;
 mod closures;
 mod diagnostics;
 mod engine;

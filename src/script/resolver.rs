@@ -345,9 +345,7 @@ pub(super) fn not_there(target: &str, importer: &Unit, import: &Import) -> Error
     let error = error.at(importer.place(import.position, ""));
     match import.path.starts_with(ROOT) || import.path.starts_with('.') {
         false => error.hint(format!("paths count from `{ROOT}`; `./` in front makes them count from this file")),
-        true if import.path.starts_with(ROOT) => {
-            error.hint(format!("paths count from `{ROOT}` already: leave it out"))
-        }
+        true if import.path.starts_with(ROOT) => error.hint(format!("paths count from `{ROOT}` already: leave it out")),
         true => error,
     }
 }

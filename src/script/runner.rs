@@ -310,10 +310,18 @@ pub(super) fn file_name(script: &str) -> String {
 }
 
 pub(super) fn not_found(inputs: &Inputs, name: &str) -> Error {
+    let files = inputs.folder().list("scripts/**/*.rhai").ok();
+    let names =
+        |files: Vec<String>| files.iter().filter_map(|file| file.strip_prefix(ROOT).map(str::to_owned)).collect();
+    no_script(files.map(names), name)
+}
+
+/// The error for a script that is not there; `known` are those that are.
+pub(super) fn no_script(known: Option<Vec<String>>, name: &str) -> Error {
     let error = Error::new(&code::SCRIPT_NOT_FOUND, format!("there is no script `{ROOT}{name}` in the workspace"));
-    match inputs.folder().list("scripts/**/*.rhai") {
-        Ok(files) if files.is_empty() => error.hint("there is no script at all: `tidegate init` writes two examples"),
-        Ok(files) => error.hint(suggest::hint(name, files.iter().filter_map(|file| file.strip_prefix(ROOT)))),
-        Err(_) => error,
+    match known {
+        Some(known) if known.is_empty() => error.hint("there is no script at all: `tidegate init` writes two examples"),
+        Some(known) => error.hint(suggest::hint(name, known.iter().map(String::as_str))),
+        None => error,
     }
 }

@@ -4,6 +4,7 @@
 pub mod definitions;
 pub mod file;
 pub mod init;
+pub mod inspect;
 pub mod locate;
 pub mod open;
 

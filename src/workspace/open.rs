@@ -53,53 +53,66 @@ impl Workspace {
         Ok(Self { file, services: Arc::new(services) })
     }
 
+    /// An environment as a run sees it: the one of this name, the default one, or the only one.
+    ///
+    /// # Errors
+    /// `environment.unknown`, `workspace.invalid` for an option that is not a plain value.
+    pub fn environment(&self, given: Option<&str>) -> Result<Environment> {
+        environment(&self.file, given)
+    }
+
     /// The name of the environment: `given`, the default one, or the only one.
     ///
     /// # Errors
     /// `environment.unknown`.
     pub fn environment_name(&self, given: Option<&str>) -> Result<String> {
-        let names = || self.file.environments.keys().map(String::as_str);
-        match given.or(self.file.default_environment.as_deref()) {
-            Some(name) if self.file.environments.contains_key(name) => Ok(name.to_owned()),
-            Some(name) => Err(Error::new(
-                &code::ENVIRONMENT_UNKNOWN,
-                format!("there is no environment `{name}` in tidegate.yaml"),
-            )
-            .hint(suggest::hint(name, names()))),
-            None => match names().collect::<Vec<_>>().as_slice() {
-                [only] => Ok((*only).to_owned()),
-                several => {
-                    Err(Error::new(&code::ENVIRONMENT_UNKNOWN, "no environment was named, and there is no default")
-                        .hint(format!(
-                            "--env, or `default_environment:` in tidegate.yaml; there is {}",
-                            suggest::list(several)
-                        )))
-                }
-            },
-        }
+        environment_name(&self.file, given)
     }
+}
 
-    /// An environment as a run sees it.
-    ///
-    /// # Errors
-    /// `environment.unknown`, `workspace.invalid` for an option that is not a plain value.
-    pub fn environment(&self, given: Option<&str>) -> Result<Environment> {
-        let name = self.environment_name(given)?;
-        let environment = &self.file.environments[&name];
-        let mut options = BTreeMap::new();
-        for (key, value) in &environment.options {
-            options.insert(
-                key.clone(),
-                plain(value).ok_or_else(|| {
-                    Error::new(
-                        &code::WORKSPACE_INVALID,
-                        format!("the environment `{name}`: option `{key}` must be a text, a number or a boolean"),
-                    )
-                })?,
-            );
+/// The name of the environment: `given`, the default one, or the only one.
+///
+/// # Errors
+/// `environment.unknown`.
+fn environment_name(file: &WorkspaceFile, given: Option<&str>) -> Result<String> {
+    let names = || file.environments.keys().map(String::as_str);
+    match given.or(file.default_environment.as_deref()) {
+        Some(name) if file.environments.contains_key(name) => Ok(name.to_owned()),
+        Some(name) => {
+            Err(Error::new(&code::ENVIRONMENT_UNKNOWN, format!("there is no environment `{name}` in tidegate.yaml"))
+                .hint(suggest::hint(name, names())))
         }
-        Ok(Environment { name, cluster: environment.cluster.clone(), vars: environment.vars.clone(), options })
+        None => match names().collect::<Vec<_>>().as_slice() {
+            [only] => Ok((*only).to_owned()),
+            several => {
+                Err(Error::new(&code::ENVIRONMENT_UNKNOWN, "no environment was named, and there is no default").hint(
+                    format!("--env, or `default_environment:` in tidegate.yaml; there is {}", suggest::list(several)),
+                ))
+            }
+        },
     }
+}
+
+/// An environment as a run sees it.
+///
+/// # Errors
+/// `environment.unknown`, `workspace.invalid` for an option that is not a plain value.
+pub(super) fn environment(file: &WorkspaceFile, given: Option<&str>) -> Result<Environment> {
+    let name = environment_name(file, given)?;
+    let environment = &file.environments[&name];
+    let mut options = BTreeMap::new();
+    for (key, value) in &environment.options {
+        options.insert(
+            key.clone(),
+            plain(value).ok_or_else(|| {
+                Error::new(
+                    &code::WORKSPACE_INVALID,
+                    format!("the environment `{name}`: option `{key}` must be a text, a number or a boolean"),
+                )
+            })?,
+        );
+    }
+    Ok(Environment { name, cluster: environment.cluster.clone(), vars: environment.vars.clone(), options })
 }
 
 fn state_directory(root: &Path, configured: Option<&str>) -> PathBuf {

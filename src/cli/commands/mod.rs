@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod approve;
+mod check;
 mod cluster;
 mod docs;
 mod flink;
@@ -29,7 +30,7 @@ pub(super) struct Session<'a> {
     pub(super) terminal: &'a Arc<Terminal>,
     pub(super) cancel: Cancel,
     pub(super) runtime: tokio::runtime::Runtime,
-    folder: Option<&'a Path>,
+    pub(super) folder: Option<&'a Path>,
 }
 
 impl Session<'_> {
@@ -74,6 +75,7 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Init { folder } => init::init(&session, &folder),
         Command::Quickstart { env } => quickstart::quickstart(&session, env.as_deref()),
         Command::Run(arguments) => run::run(&session, &arguments),
+        Command::Check(arguments) => check::check(&session, &arguments),
         Command::Plan(arguments) => plan::plan(&session, &arguments),
         Command::Resume { run, step, with_current_scripts } => run::resume(&session, &run, &step, with_current_scripts),
         Command::Approve { run, name, reject, reason, step, with_current_scripts } => {

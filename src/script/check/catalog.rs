@@ -62,7 +62,8 @@ impl Catalog {
             },
             true,
         );
-        let (mut natives, mut getters) = (BTreeMap::<String, Vec<Native>>::new(), BTreeMap::<String, Vec<TypeId>>::new());
+        let (mut natives, mut getters) =
+            (BTreeMap::<String, Vec<Native>>::new(), BTreeMap::<String, Vec<TypeId>>::new());
         for (name, native) in found {
             match name.strip_prefix("get$") {
                 Some(property) => getters.entry(property.to_owned()).or_default().extend(native.first),
@@ -101,11 +102,6 @@ impl Catalog {
         ids.is_some_and(|ids| {
             on.type_id().is_none_or(|on| ids.iter().any(|id| *id == on || *id == TypeId::of::<Dynamic>()))
         })
-    }
-
-    /// The properties of a type, for hints.
-    pub(super) fn properties(&self, on: Kind) -> impl Iterator<Item = &str> {
-        self.getters.keys().map(String::as_str).filter(move |name| self.has_getter(name, on))
     }
 
     /// The names of functions and methods that can be suggested.

@@ -24,9 +24,10 @@ impl Report {
     /// Adds what is wrong somewhere; what was told of the same place already is left out.
     pub(super) fn find(&mut self, error: Error) {
         let place = |error: &Error| error.places().first().map(|place| (place.file.clone(), place.line, place.column));
-        let known = self.findings.iter().any(|other| {
-            other.is(error.code()) && other.message() == error.message() && place(other) == place(&error)
-        });
+        let known = self
+            .findings
+            .iter()
+            .any(|other| other.is(error.code()) && other.message() == error.message() && place(other) == place(&error));
         if !known {
             self.findings.push(error);
         }
@@ -37,14 +38,6 @@ impl Report {
         let places = self.not_checked.entry(reason.into()).or_default();
         if !places.contains(&place) {
             places.push(place);
-        }
-    }
-
-    /// Takes what another report has.
-    pub(super) fn add(&mut self, other: Self) {
-        other.findings.into_iter().for_each(|finding| self.find(finding));
-        for (reason, places) in other.not_checked {
-            places.into_iter().for_each(|place| self.leave(reason.clone(), place));
         }
     }
 

@@ -10,10 +10,44 @@ use super::kinds::Kind;
 
 /// Functions of Rhai that change what they are called on.
 const CHANGING: [&str; 38] = [
-    "append", "chop", "clear", "crop", "dedup", "drain", "extract", "fill_with", "insert", "make_lower", "make_upper",
-    "merge", "mixin", "order", "order_by", "order_desc", "pad", "pop", "push", "remove", "replace", "retain", "reverse",
-    "set", "set_tag", "set_bit", "set_bits", "shift", "sort", "sort_by", "sort_desc", "splice", "split", "trim",
-    "truncate", "unshift", "rotate", "fill",
+    "append",
+    "chop",
+    "clear",
+    "crop",
+    "dedup",
+    "drain",
+    "extract",
+    "fill_with",
+    "insert",
+    "make_lower",
+    "make_upper",
+    "merge",
+    "mixin",
+    "order",
+    "order_by",
+    "order_desc",
+    "pad",
+    "pop",
+    "push",
+    "remove",
+    "replace",
+    "retain",
+    "reverse",
+    "set",
+    "set_tag",
+    "set_bit",
+    "set_bits",
+    "shift",
+    "sort",
+    "sort_by",
+    "sort_desc",
+    "splice",
+    "split",
+    "trim",
+    "truncate",
+    "unshift",
+    "rotate",
+    "fill",
 ];
 
 /// The value of a variable in each environment; nothing for what only a run can tell.
@@ -57,10 +91,6 @@ impl Scope {
 
     pub(super) fn get(&self, name: &str) -> Option<&Variable> {
         self.variables.iter().rev().find(|variable| variable.name == name)
-    }
-
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.variables.iter().map(|variable| variable.name.as_str())
     }
 }
 

@@ -1,0 +1,224 @@
+//! Arguments and options of host functions, as far as they are written out or known: types, words, durations, names.
+
+use std::collections::BTreeSet;
+
+use rhai::{Dynamic, Expr, Position};
+
+use super::kinds::Kind;
+use super::walk::Walker;
+use crate::api::declare::{Function, Type};
+use crate::api::job_options::unknown_option;
+use crate::api::types::Field;
+use crate::base::{Error, code, duration, suggest};
+
+impl Walker<'_> {
+    /// The arguments of a call whose number is right.
+    pub(super) fn arguments(
+        &mut self,
+        full: &str,
+        function: &'static Function,
+        arguments: &[Expr],
+        kinds: &[Kind],
+        position: Position,
+    ) {
+        for (index, (parameter, argument)) in function.parameters.iter().zip(arguments).enumerate() {
+            let kind = kinds.get(index).copied().unwrap_or(Kind::Unknown);
+            if parameter.optional && kind == Kind::Unit {
+                continue;
+            }
+            if !kind.fits(parameter.kind) {
+                let message = format!(
+                    "{full}: `{}` must be {}, and is {}",
+                    parameter.name,
+                    parameter.kind.article(),
+                    kind.article()
+                );
+                self.find(Error::new(&code::ARGUMENT_INVALID, message), place(argument, position));
+                continue;
+            }
+            // A variable with a value of its own in reserve may be missing.
+            if parameter.kind == Type::Variable && arguments.len() > 1 {
+                continue;
+            }
+            self.argument(full, &format!("`{}`", parameter.name), parameter.kind, argument, position);
+        }
+        super::templates::of_call(self, full, function, arguments, position);
+    }
+
+    /// One value, by what it has to be. `what` names it in messages.
+    fn argument(&mut self, full: &str, what: &str, kind: Type, value: &Expr, position: Position) {
+        let position = place(value, position);
+        match kind {
+            Type::Options(_) => match self.literal(value) {
+                Some(map) => self.options(full, kind, &map, position),
+                None => self.leave("options that are computed", position),
+            },
+            Type::ListOf(item) => {
+                if let Expr::Array(items, _) = value {
+                    for one in items {
+                        self.typed(full, what, *item, one, position);
+                    }
+                }
+            }
+            Type::MapOf(item) => {
+                if let Expr::Map(map, _) = value {
+                    for (key, one) in &map.0 {
+                        self.typed(full, &format!("{}.{}`", what.trim_end_matches('`'), key.name), *item, one, key.pos);
+                    }
+                }
+            }
+            _ => self.text(full, what, kind, value, position),
+        }
+    }
+
+    /// A value inside an option map or an array: its type, and then what it says.
+    fn typed(&mut self, full: &str, what: &str, kind: Type, value: &Expr, position: Position) {
+        let len = self.report.findings.len();
+        let found = self.quiet_kind(value);
+        if !found.fits(kind) && self.report.findings.len() == len {
+            let message = format!("{full}: option {what} must be {}, and is {}", kind.article(), found.article());
+            self.find(Error::new(&code::ARGUMENT_INVALID, message), place(value, position));
+            return;
+        }
+        self.argument(full, &format!("option {what}"), kind, value, position);
+    }
+
+    /// The type of an expression that was looked at before.
+    fn quiet_kind(&mut self, value: &Expr) -> Kind {
+        match value {
+            Expr::FnCall(..) | Expr::Dot(..) | Expr::Index(..) | Expr::Stmt(_) => Kind::Unknown,
+            value => self.expression(value),
+        }
+    }
+
+    /// The map literal that an expression is, or that its variable holds.
+    pub(super) fn literal(&self, value: &Expr) -> Option<Vec<(String, Position, Expr)>> {
+        let entries = |value: &Expr| match value {
+            Expr::Map(map, _) => {
+                Some(map.0.iter().map(|(key, value)| (key.name.to_string(), key.pos, value.clone())).collect())
+            }
+            _ => None,
+        };
+        match value {
+            Expr::Variable(variable, ..) if variable.2.is_empty() => {
+                entries(self.scope.get(&variable.1)?.literal.as_ref()?)
+            }
+            value => entries(value),
+        }
+    }
+
+    fn options(&mut self, full: &str, kind: Type, map: &[(String, Position, Expr)], position: Position) {
+        let fields: Vec<&'static Field> = kind.fields().collect();
+        let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        for (key, at, value) in map {
+            match fields.iter().find(|field| field.name == key) {
+                None => self.find(unknown_option(full, key, &names), *at),
+                Some(field) => {
+                    // `()` leaves an option out, where it may be left out.
+                    if !(field.optional && matches!(value, Expr::Unit(_))) {
+                        self.typed(full, &format!("`{key}`"), field.kind, value, *at);
+                    }
+                }
+            }
+        }
+        for field in fields.iter().filter(|field| !field.optional) {
+            if !map.iter().any(|(key, ..)| key == field.name) {
+                let message = format!("{full}: the option `{}` is missing", field.name);
+                self.find(Error::new(&code::ARGUMENT_INVALID, message), position);
+            }
+        }
+    }
+
+    /// A text that says something that can be looked up.
+    fn text(&mut self, full: &str, what: &str, kind: Type, value: &Expr, position: Position) {
+        let wanted = matches!(
+            kind,
+            Type::Duration
+                | Type::Word(_)
+                | Type::Variable
+                | Type::SecretName
+                | Type::ParameterName
+                | Type::ClusterName
+                | Type::Path
+        );
+        if !wanted {
+            return;
+        }
+        let Some(values) = self.values(value) else {
+            if !matches!(kind, Type::Duration | Type::Word(_)) {
+                self.leave(&format!("{} that are computed", plural(kind)), position);
+            }
+            return;
+        };
+        let mut told = BTreeSet::new();
+        for (index, value) in values.iter().enumerate() {
+            let Some(text) = value.as_ref().and_then(|value: &Dynamic| value.clone().into_string().ok()) else {
+                continue;
+            };
+            if let Some(error) = self.wrong(full, what, kind, &text, index)
+                && told.insert(error.to_string())
+            {
+                self.find(error, position);
+            }
+        }
+    }
+
+    fn wrong(&self, full: &str, what: &str, kind: Type, text: &str, environment: usize) -> Option<Error> {
+        let invalid = |message: String| Error::new(&code::ARGUMENT_INVALID, message);
+        match kind {
+            Type::Duration => {
+                let error = duration::parse(text).err()?;
+                Some(invalid(format!("{full}: {what}: {error}")).hint(error.hint_text().unwrap_or_default()))
+            }
+            Type::Word(words) => (!words.contains(&text)).then(|| {
+                invalid(format!("{full}: {what} cannot be `{text}`")).hint(suggest::hint(text, words.iter().copied()))
+            }),
+            Type::Variable => {
+                let environment = self.knowledge.environments.get(environment)?;
+                (!environment.vars.contains_key(text))
+                    .then(|| crate::api::env::unknown_variable(&environment.name, &environment.vars, text))
+            }
+            Type::SecretName => {
+                let declared = &self.knowledge.secrets;
+                let near = suggest::nearest(text, declared.iter().map(String::as_str));
+                (!declared.iter().any(|name| name == text)).then_some(())?;
+                let near = near.filter(|_| std::env::var_os(text).is_none())?;
+                Some(
+                    Error::new(&code::SECRET_MISSING, format!("no secret `{text}` is declared in tidegate.yaml"))
+                        .hint(format!("did you mean `{near}`?")),
+                )
+            }
+            Type::ParameterName => {
+                let declared = self.parameters.as_ref()?;
+                (!declared.iter().any(|name| name == text))
+                    .then(|| crate::api::params::unknown_parameter(text, declared.iter().map(String::as_str)))
+            }
+            Type::ClusterName => (!self.knowledge.clusters.iter().any(|name| name == text)).then(|| {
+                Error::new(&code::CLUSTER_UNKNOWN, format!("there is no cluster `{text}` in tidegate.yaml"))
+                    .hint(suggest::hint(text, self.knowledge.clusters.iter().map(String::as_str)))
+            }),
+            Type::Path => self.files.require(text).err(),
+            _ => None,
+        }
+    }
+}
+
+fn plural(kind: Type) -> &'static str {
+    match kind {
+        Type::Variable => "names of variables",
+        Type::SecretName => "names of secrets",
+        Type::ParameterName => "names of parameters",
+        Type::ClusterName => "names of clusters",
+        _ => "paths",
+    }
+}
+
+/// Where an expression stands, or else what it belongs to.
+pub(super) fn place(expression: &Expr, otherwise: Position) -> Position {
+    let own = match expression {
+        // The name of a function says more than its first letter.
+        Expr::FnCall(_, position) => *position,
+        expression => expression.start_position(),
+    };
+    if own.is_none() { otherwise } else { own }
+}

@@ -1,0 +1,31 @@
+//! What a check knows of a workspace: its files and names, without opening its state.
+
+use std::path::Path;
+
+use super::{file, locate, open};
+use crate::base::{Error, Result, code};
+use crate::drivers::folder::Folder;
+use crate::ops::files::Files;
+use crate::script::check::Knowledge;
+
+/// The files and the names of the workspace at `given`, or at or above the current folder, for one environment or for all.
+///
+/// # Errors
+/// `workspace.*`, `environment.unknown`.
+pub fn inspect(given: Option<&Path>, environment: Option<&str>) -> Result<(Files, Knowledge)> {
+    let here = std::env::current_dir().map_err(|error| {
+        Error::new(&code::WORKSPACE_NOT_FOUND, "the current folder cannot be read").caused_by(error)
+    })?;
+    let root = locate::locate(given, &here)?;
+    let file = file::read(&root)?;
+    let environments = match environment {
+        Some(name) => vec![open::environment(&file, Some(name))?],
+        None => file.environments.keys().map(|name| open::environment(&file, Some(name))).collect::<Result<_>>()?,
+    };
+    let knowledge = Knowledge {
+        environments,
+        clusters: file.clusters.keys().cloned().collect(),
+        secrets: file.secrets.keys().cloned().collect(),
+    };
+    Ok((Files::new(Folder::new(&root)?), knowledge))
+}
