@@ -46,7 +46,10 @@ pub(super) fn passes(session: &Session<'_>, script: &str, environment: &str) -> 
 }
 
 fn tell(session: &Session<'_>, report: &Report) {
-    for finding in &report.findings {
+    for (index, finding) in report.findings.iter().enumerate() {
+        if index > 0 {
+            session.terminal.say("");
+        }
         session.terminal.error(finding);
     }
 }

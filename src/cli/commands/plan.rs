@@ -15,6 +15,9 @@ pub(super) fn plan(session: &Session<'_>, arguments: &args::Plan) -> Result<Outc
     let workspace = session.open()?;
     let environment = workspace.environment(arguments.env.as_deref())?;
     let setting = session.setting(&workspace);
+    if !super::check::passes(session, &arguments.script, &environment.name)? {
+        return Ok(Outcome::Failed);
+    }
     let mut plan = planning::plan(&setting, &arguments.script, &environment, &parameters(&arguments.parameters)?)?;
     let skipped = match arguments.validate {
         true => planning::validated(&setting, &mut plan, &arguments.catalog)?,

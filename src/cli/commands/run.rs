@@ -29,6 +29,9 @@ pub(super) fn run(session: &Session<'_>, arguments: &args::Run) -> Result<Outcom
     if arguments.help {
         return help(session, script, &runner::declared(&setting, script, &environment)?);
     }
+    if !super::check::passes(session, script, &environment.name)? {
+        return Ok(Outcome::Failed);
+    }
     let report = runner::start(&setting, script, &environment, &parameters(&arguments.parameters)?)?;
     Ok(tell(session, report))
 }

@@ -110,7 +110,12 @@ impl Walker<'_> {
         let Some(function) = catalog::function(found, name) else {
             let names = found.functions.iter().filter(|function| function.on.is_none()).map(|function| function.name);
             let error = Error::new(&code::FUNCTION_UNKNOWN, format!("no function `{full}`"));
-            self.find(error.hint(suggest::hint(name, names)), position);
+            let names: Vec<&str> = names.collect();
+            let hint = match suggest::nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{namespace}::{near}`?"),
+                None => suggest::hint(name, names),
+            };
+            self.find(error.hint(hint), position);
             return Kind::Unknown;
         };
         self.host_call(&full, function, &call.args, kinds, position);
