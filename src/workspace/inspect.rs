@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{file, locate, open};
+use crate::api::host::Environment;
 use crate::base::{Error, Result, code};
 use crate::drivers::folder::Folder;
 use crate::ops::files::Files;
@@ -18,12 +19,16 @@ pub fn inspect(given: Option<&Path>, environment: Option<&str>) -> Result<(Files
     })?;
     let root = locate::locate(given, &here)?;
     let file = file::read(&root)?;
-    let environments = match environment {
-        Some(name) => vec![open::environment(&file, Some(name))?],
-        None => file.environments.keys().map(|name| open::environment(&file, Some(name))).collect::<Result<_>>()?,
+    let chosen = environment.map(|name| open::environment(&file, Some(name))).transpose()?;
+    let all: Vec<Environment> =
+        file.environments.keys().map(|name| open::environment(&file, Some(name))).collect::<Result<_>>()?;
+    let (environments, others) = match chosen {
+        Some(chosen) => all.into_iter().partition(|one| one.name == chosen.name),
+        None => (all, Vec::new()),
     };
     let knowledge = Knowledge {
         environments,
+        others,
         clusters: file.clusters.keys().cloned().collect(),
         secrets: file.secrets.keys().cloned().collect(),
     };

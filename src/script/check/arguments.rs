@@ -7,6 +7,8 @@ use rhai::{Dynamic, Expr, Position};
 use super::kinds::Kind;
 use super::walk::Walker;
 use crate::api::declare::{Function, Type};
+use crate::api::env::unknown_variable;
+use crate::api::host::Environment;
 use crate::api::job_options::unknown_option;
 use crate::api::types::Field;
 use crate::base::{Error, code, duration, suggest};
@@ -150,20 +152,57 @@ impl Walker<'_> {
             }
             return;
         };
+        if kind == Type::Variable {
+            self.variable(&values, position);
+            return;
+        }
+        if self.caught && kind == Type::Path {
+            return;
+        }
         let mut told = BTreeSet::new();
-        for (index, value) in values.iter().enumerate() {
-            let Some(text) = value.as_ref().and_then(|value: &Dynamic| value.clone().into_string().ok()) else {
-                continue;
-            };
-            if let Some(error) = self.wrong(full, what, kind, &text, index)
-                && told.insert(error.to_string())
+        for value in values.iter() {
+            let Some(text) = text_of(value.as_ref()) else { continue };
+            if told.insert(text.clone())
+                && let Some(error) = self.wrong(full, what, kind, &text)
             {
                 self.find(error, position);
             }
         }
     }
 
-    fn wrong(&self, full: &str, what: &str, kind: Type, text: &str, environment: usize) -> Option<Error> {
+    /// A variable that is asked for by a name that is known.
+    fn variable(&mut self, names: &[Option<Dynamic>], position: Position) {
+        if self.caught {
+            return;
+        }
+        let environments = &self.knowledge.environments;
+        let lacking: Vec<(&Environment, String)> = environments
+            .iter()
+            .zip(names)
+            .filter_map(|(environment, name)| Some((environment, text_of(name.as_ref())?)))
+            .filter(|(environment, name)| !environment.vars.contains_key(name))
+            .collect();
+        let Some((environment, name)) = lacking.first() else { return };
+        let is_somewhere = environments.iter().chain(&self.knowledge.others).any(|one| one.vars.contains_key(name));
+        let error = if is_somewhere && self.conditional {
+            // It may be meant for an environment that has it.
+            return self.leave("variables that only some environments have, under a condition", position);
+        } else if !is_somewhere && environments.len() > 1 {
+            let known: BTreeSet<&str> =
+                environments.iter().flat_map(|one| one.vars.keys().map(String::as_str)).collect();
+            Error::new(&code::VARIABLE_UNKNOWN, format!("no environment has a variable `{name}`")).hint(
+                match suggest::nearest(name, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "add it under `vars:` of the environments in tidegate.yaml".to_owned(),
+                },
+            )
+        } else {
+            unknown_variable(&environment.name, &environment.vars, name)
+        };
+        self.find(error, position);
+    }
+
+    fn wrong(&self, full: &str, what: &str, kind: Type, text: &str) -> Option<Error> {
         let invalid = |message: String| Error::new(&code::ARGUMENT_INVALID, message);
         match kind {
             Type::Duration => {
@@ -173,11 +212,6 @@ impl Walker<'_> {
             Type::Word(words) => (!words.contains(&text)).then(|| {
                 invalid(format!("{full}: {what} cannot be `{text}`")).hint(suggest::hint(text, words.iter().copied()))
             }),
-            Type::Variable => {
-                let environment = self.knowledge.environments.get(environment)?;
-                (!environment.vars.contains_key(text))
-                    .then(|| crate::api::env::unknown_variable(&environment.name, &environment.vars, text))
-            }
             Type::SecretName => {
                 let declared = &self.knowledge.secrets;
                 let near = suggest::nearest(text, declared.iter().map(String::as_str));
@@ -201,6 +235,10 @@ impl Walker<'_> {
             _ => None,
         }
     }
+}
+
+fn text_of(value: Option<&Dynamic>) -> Option<String> {
+    value.and_then(|value| value.clone().into_string().ok())
 }
 
 fn plural(kind: Type) -> &'static str {

@@ -30,6 +30,8 @@ use walk::Walker;
 pub struct Knowledge {
     /// The environments that scripts are checked for.
     pub environments: Vec<Environment>,
+    /// The other environments: what stands under a condition may be meant for them.
+    pub others: Vec<Environment>,
     /// The names of the clusters.
     pub clusters: Vec<String>,
     /// The names of the secrets that are declared.

@@ -79,6 +79,7 @@ fn named(walker: &mut Walker<'_>, template: &Expr, vars: Option<&Expr>, is_job: 
         let Some(name) = names[environment].as_ref().and_then(|name| name.clone().into_string().ok()) else { continue };
         let text = match walker.files.template(&name) {
             Ok(Some(text)) => text,
+            Ok(None) if walker.caught => continue,
             Ok(None) => {
                 let known = walker.files.templates().unwrap_or_default();
                 let error = Error::new(&code::TEMPLATE_NOT_FOUND, format!("template `{name}` not found"));
@@ -148,6 +149,11 @@ fn one(walker: &mut Walker<'_>, subject: &Subject<'_>, vars: Option<&Expr>, inde
             false => Ok(None),
         });
         match checked {
+            Err(_) if walker.caught => {}
+            // It may be meant for an environment that has what it needs.
+            Err(_) if walker.conditional && is_fine_elsewhere(walker, subject, &over) => {
+                walker.leave("templates that fit only some environments, under a condition", subject.position);
+            }
             Err(error) => tell(walker, subject, error),
             Ok(Some((place, (name, ..)))) => {
                 let error = Error::new(
@@ -172,13 +178,37 @@ fn one(walker: &mut Walker<'_>, subject: &Subject<'_>, vars: Option<&Expr>, inde
     };
     let mut names: Vec<&str> = environment.vars.keys().map(String::as_str).collect();
     names.extend(given.iter().map(|(key, ..)| key.as_str()));
-    for need in inspection.needs.iter().filter(|need| !names.contains(&need.name.as_str())) {
+    let elsewhere = |name: &str| {
+        walker.conditional
+            && walker
+                .knowledge
+                .environments
+                .iter()
+                .chain(&walker.knowledge.others)
+                .any(|one| one.vars.contains_key(name))
+    };
+    let needs: Vec<_> = inspection
+        .needs
+        .iter()
+        .filter(|need| !walker.caught && !names.contains(&need.name.as_str()) && !elsewhere(&need.name))
+        .collect();
+    for need in needs {
         let error = Error::new(&code::TEMPLATE_INVALID, format!("`{}` is undefined", need.name))
             .hint(suggest::hint(&need.name, names.iter().copied()))
             .at(need.place.clone());
         tell(walker, subject, error);
     }
     walker.leave("what templates become with values that are computed", subject.position);
+}
+
+/// Whether the text can be rendered for another environment.
+fn is_fine_elsewhere(walker: &Walker<'_>, subject: &Subject<'_>, over: &BTreeMap<String, Value>) -> bool {
+    let load = |name: &str| walker.files.template(name);
+    walker.knowledge.environments.iter().chain(&walker.knowledge.others).any(|environment| {
+        let variables = crate::api::sql::variables(&environment.vars, over);
+        let source = if subject.is_inline { Source::Text(subject.text) } else { Source::Template(subject.name) };
+        render::render_from(&load, source, &variables).is_ok_and(|rendered| render::statements(&rendered).is_ok())
+    })
 }
 
 /// Adds a finding whose place is in a template; one in a text of the script gets its place there.
@@ -194,6 +224,7 @@ fn tell(walker: &mut Walker<'_>, subject: &Subject<'_>, error: Error) {
         .places()
         .iter()
         .map(|place| match place.file.as_str() {
+            INLINE if place.column == 0 => Some(start.clone()),
             INLINE => inside_literal(walker.unit, &start, subject.text, place.line, place.column),
             _ => Some(place.clone()),
         })

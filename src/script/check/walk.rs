@@ -33,6 +33,10 @@ pub(super) struct Walker<'a> {
     pub(super) parameters: Option<Vec<String>>,
     pub(super) scope: Scope,
     pub(super) changes: Changes,
+    /// Whether what stands here may not run in every environment: under a condition, in a function, in a closure.
+    pub(super) conditional: bool,
+    /// Whether the script may mean to catch what fails here.
+    pub(super) caught: bool,
     pub(super) report: &'a mut Report,
 }
 
@@ -62,6 +66,8 @@ impl<'a> Walker<'a> {
             parameters: is_main.then(|| declared(unit)).flatten(),
             scope: Scope::default(),
             changes: Changes::of(&unit.ast),
+            conditional: !is_main,
+            caught: false,
             report,
         }
     }
@@ -71,6 +77,7 @@ impl<'a> Walker<'a> {
         self.statements(unit.ast.statements());
         for function in unit.ast.iter_functions() {
             self.scope.rewind(0);
+            self.conditional = true;
             for parameter in &function.params {
                 self.scope.declare(Variable::unknown(&(*parameter).into()));
             }
@@ -104,17 +111,30 @@ impl<'a> Walker<'a> {
         self.scope.rewind(len);
     }
 
+    /// Looks at what may not run in every environment.
+    fn under_condition(&mut self, look: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.conditional, true);
+        look(self);
+        self.conditional = before;
+    }
+
     fn flow(&mut self, flow: &FlowControl) {
         self.expression(&flow.expr);
-        self.block(flow.body.statements());
-        self.block(flow.branch.statements());
+        self.under_condition(|walker| {
+            walker.block(flow.body.statements());
+            walker.block(flow.branch.statements());
+        });
+        // What follows an early end may not be reached.
+        self.conditional |= [&flow.body, &flow.branch].into_iter().any(|block| block.iter().any(leaves));
     }
 
     fn statement(&mut self, statement: &Stmt) {
         match statement {
             Stmt::If(flow, _) | Stmt::While(flow, _) | Stmt::Do(flow, ..) => self.flow(flow),
             Stmt::TryCatch(flow, _) => {
+                let before = std::mem::replace(&mut self.caught, true);
                 self.block(flow.body.statements());
+                self.caught = before;
                 let len = self.scope.len();
                 if let Expr::Variable(variable, ..) = &flow.expr {
                     self.scope.declare(Variable::unknown(&variable.1));
@@ -124,10 +144,12 @@ impl<'a> Walker<'a> {
             }
             Stmt::Switch(switch, _) => {
                 self.expression(&switch.0);
-                for case in &switch.1.expressions {
-                    self.expression(&case.lhs);
-                    self.expression(&case.rhs);
-                }
+                self.under_condition(|walker| {
+                    for case in &switch.1.expressions {
+                        walker.expression(&case.lhs);
+                        walker.expression(&case.rhs);
+                    }
+                });
             }
             Stmt::For(each, _) => {
                 let (item, counter, flow) = &**each;
@@ -137,7 +159,7 @@ impl<'a> Walker<'a> {
                 if let Some(counter) = counter {
                     self.scope.declare(Variable::unknown(&counter.name));
                 }
-                self.statements(flow.body.statements());
+                self.under_condition(|walker| walker.statements(flow.body.statements()));
                 self.scope.rewind(len);
             }
             Stmt::Var(declaration, ..) => {
@@ -203,11 +225,11 @@ impl<'a> Walker<'a> {
             }
             Expr::Index(pair, ..) => self.index(pair),
             Expr::And(parts, _) | Expr::Or(parts, _) => {
-                self.each(parts);
+                self.under_condition(|walker| walker.each(parts));
                 Kind::Bool
             }
             Expr::Coalesce(parts, _) => {
-                self.each(parts);
+                self.under_condition(|walker| walker.each(parts));
                 Kind::Unknown
             }
             Expr::Stmt(block) => {
@@ -267,6 +289,11 @@ impl<'a> Walker<'a> {
             }
         }
     }
+}
+
+/// Whether a statement ends what it stands in.
+fn leaves(statement: &Stmt) -> bool {
+    matches!(statement, Stmt::Return(..) | Stmt::BreakLoop(..))
 }
 
 /// The files that a script imports, by the names that they have in it.
