@@ -57,8 +57,8 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         .docs(
             "Runs one closure for each item at the same time, like `run::parallel`.",
             "let names = [\"orders\", \"clicks\"];\n\
-             let specs = run::parallel_map(names, |name| job::sql(name, #{ template: \"orders.sql\" }).deploy());\n\
-             assert::equal(specs.len(), 2);",
+             let jobs = run::parallel_map(names, |name| job::sql(name, #{ template: \"orders.sql\" }).deploy());\n\
+             assert::equal(jobs.len(), 2);",
         ),
         Function::new(
             "retry",

@@ -103,6 +103,9 @@ fn step_facts(step: &Step) -> Value {
             None => "not known yet".to_owned(),
         },
         StepStatus::Failed => outcome.get("message").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        StepStatus::Done if step.function == approval::FUNCTION => {
+            format!("approved by {}", outcome.get("by").and_then(Value::as_str).unwrap_or_default())
+        }
         StepStatus::Done => brief(&outcome),
     };
     json!({

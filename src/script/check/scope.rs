@@ -122,10 +122,10 @@ impl Changes {
     fn see(&mut self, node: &ASTNode<'_>, own: &BTreeSet<&str>) {
         match node {
             ASTNode::Stmt(Stmt::Assignment(assignment)) => self.assign(&assignment.0, &assignment.1),
-            ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _)) => {
-                if changes(&call.name) && !call.is_qualified() {
-                    self.changed.extend(call.args.first().and_then(root).map(str::to_owned));
-                }
+            ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))
+                if changes(&call.name) && !call.is_qualified() =>
+            {
+                self.changed.extend(call.args.first().and_then(root).map(str::to_owned));
             }
             ASTNode::Expr(Expr::Dot(pair, ..) | Expr::Index(pair, ..)) => {
                 let mut found = false;
