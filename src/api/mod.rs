@@ -18,6 +18,7 @@ pub mod run;
 pub mod scope;
 pub mod spec;
 pub mod sql;
+pub mod state;
 pub mod table;
 pub mod throw;
 pub mod time;
@@ -33,6 +34,7 @@ pub const NAMESPACES: &[&Namespace] = &[
     &params::NAMESPACE,
     &opts::NAMESPACE,
     &files::NAMESPACE,
+    &state::NAMESPACE,
     &table::NAMESPACE,
     &log::NAMESPACE,
     &time::NAMESPACE,
