@@ -9,6 +9,7 @@ pub mod flink;
 pub mod global;
 pub mod handle;
 pub mod host;
+pub mod http;
 pub mod job;
 pub mod job_options;
 pub mod log;
@@ -16,6 +17,7 @@ pub mod opts;
 pub mod params;
 pub mod run;
 pub mod scope;
+pub mod shell;
 pub mod spec;
 pub mod sql;
 pub mod state;
@@ -38,6 +40,8 @@ pub const NAMESPACES: &[&Namespace] = &[
     &table::NAMESPACE,
     &log::NAMESPACE,
     &time::NAMESPACE,
+    &http::NAMESPACE,
+    &shell::NAMESPACE,
     &run::NAMESPACE,
     &assert::NAMESPACE,
 ];

@@ -106,6 +106,9 @@ impl Journal {
                 self.answered.fetch_add(1, Ordering::Relaxed);
                 return answer;
             }
+            if call.class == Class::Opaque {
+                return Err(unknown_outcome(self.run.id, step));
+            }
         }
         let intent = Intent {
             function: call.function,
@@ -182,6 +185,20 @@ impl Journal {
             self.run.id
         ))
     }
+}
+
+/// An opaque effect was begun by an earlier process: whether it happened cannot be found out by looking.
+fn unknown_outcome(run: i64, step: &Step) -> Error {
+    let number = step.number();
+    Error::new(
+        &code::RUN_UNKNOWN_OUTCOME,
+        format!("`{}` was begun by an earlier process, and how it ended is not known", step.function),
+    )
+    .caused_by(format!("step {number} of run r{run}, at {}:{}: {}", step.file, step.line, shortened(&step.arguments)))
+    .hint(format!(
+        "find out whether it happened, and that nothing of it still runs; then `tidegate resume r{run} --step {number}=retry` \
+         does it again, and `--step {number}=done:JSON` goes on with that as its result"
+    ))
 }
 
 fn answer(step: &Step) -> Option<Result<Value>> {
