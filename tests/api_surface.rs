@@ -118,8 +118,9 @@ fn workspace(flink: &FakeFlink) -> tempfile::TempDir {
         std::fs::write(path, bytes).unwrap();
     };
     let file = format!(
-        "name: shop\nclusters:\n  here: {{ kind: session, url: \"{}\" }}\nenvironments:\n  local: {{ cluster: here, vars: {{ topic: orders }} }}\n",
-        flink.url()
+        "name: shop\nclusters:\n  here: {{ kind: session, url: \"{0}\" }}\nenvironments:\n  local: {{ cluster: here, vars: {{ topic: orders, api: \"{0}\" }} }}\nallow: {{ shell: true, http: [\"{1}\"] }}\n",
+        flink.url(),
+        flink.url().trim_start_matches("http://")
     );
     write("tidegate.yaml", file.as_bytes());
     write("data/days.csv", b"city,days\nSeattle,1461\n");

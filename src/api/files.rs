@@ -14,7 +14,7 @@ const LONGEST: u64 = 16 << 20;
 
 pub(super) const NAMESPACE: Namespace = Namespace {
     name: "files",
-    summary: "Files of the workspace, and results of local jobs. Nothing outside the workspace can be reached.",
+    summary: "Files of the workspace, and results of local jobs. Beside them, only folders that `allow: files:` grants can be reached.",
     functions: &[
         Function::new("path", Class::Pure, &[required("path", Type::String)], Type::String, Body::Pure(path))
             .docs(
@@ -53,21 +53,21 @@ pub(super) const NAMESPACE: Namespace = Namespace {
 };
 
 fn path(call: &mut Call<'_>) -> Result<Dynamic> {
-    Ok(call.host.inputs.folder().resolve(&call.string(0))?.to_string_lossy().into_owned().into())
+    Ok(call.host.services.files.resolve(&call.string(0))?.to_string_lossy().into_owned().into())
 }
 
 fn read(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     let path = call.string(0);
-    let text = call.host.inputs.folder().read_text(&path, LONGEST)?;
+    let text = call.host.services.files.read_text(&path, LONGEST)?;
     text.map(Value::String).ok_or_else(|| not_found(&path))
 }
 
 fn list(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    Ok(call.host.inputs.folder().list(&call.string(0))?.into())
+    Ok(call.host.services.files.list(&call.string(0))?.into())
 }
 
 fn exists(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    Ok(call.host.inputs.folder().resolve(&call.string(0))?.exists().into())
+    Ok(call.host.services.files.resolve(&call.string(0))?.exists().into())
 }
 
 fn csv(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
@@ -75,7 +75,7 @@ fn csv(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     let header: Option<Vec<String>> = call.get(1).filter(|value| value.is_array()).map(|value| {
         value.as_array_ref().map(|names| names.iter().map(ToString::to_string).collect()).unwrap_or_default()
     });
-    let folder = call.host.inputs.folder();
+    let folder = &call.host.services.files;
     let files = folder.list(&pattern)?;
     if files.is_empty() {
         return Err(not_found(&pattern));

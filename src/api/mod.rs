@@ -11,6 +11,7 @@ pub mod flink;
 pub mod global;
 pub mod handle;
 pub mod host;
+pub mod http;
 pub mod job;
 pub mod job_options;
 pub mod log;
@@ -24,8 +25,10 @@ mod run_defer;
 mod run_parallel;
 mod run_retry;
 pub mod scope;
+pub mod shell;
 pub mod spec;
 pub mod sql;
+pub mod state;
 pub mod table;
 pub mod throw;
 pub mod time;
@@ -42,9 +45,12 @@ pub const NAMESPACES: &[&Namespace] = &[
     &params::NAMESPACE,
     &opts::NAMESPACE,
     &files::NAMESPACE,
+    &state::NAMESPACE,
     &table::NAMESPACE,
     &log::NAMESPACE,
     &time::NAMESPACE,
+    &http::NAMESPACE,
+    &shell::NAMESPACE,
     &run::NAMESPACE,
     &assert::NAMESPACE,
 ];

@@ -45,6 +45,11 @@ codes! {
     STATE_CORRUPT = "state.corrupt": "the state database is damaged, or is not a tidegate database at all. tidegate does not repair it by guessing: restore it from a backup, or move it away; jobs that run are then unknown here and are left alone.";
     STATE_IO = "state.io": "the state folder could not be read or written.";
 
+    STATE_QUERY_INVALID = "state.query_invalid": "the SQL of `state::query` cannot be understood, or its arguments do not fit its placeholders. It is SQLite's SQL; docs/state-queries.md lists the views and their columns.";
+    STATE_QUERY_REFUSED = "state.query_refused": "`state::query` reads the documented views (`runs`, `steps`, `jobs`, `attempts`, `events`) and nothing else: no other table, no writing, no PRAGMA, no ATTACH, and of SQLite's functions only those that compute. Nothing was read.";
+    STATE_QUERY_LIMIT = "state.query_limit": "`state::query` took longer than 2 seconds, or gives more than 100,000 rows or 16 MiB. Ask for fewer rows or columns: add a `WHERE` or a `LIMIT`.";
+    STATE_FULL = "state.full": "`state::set` keeps at most 10,000 keys and 64 MiB in a workspace. `state::keys()` lists them, `state::remove(key)` makes room.";
+
     RUN_NOT_FOUND = "run.not_found": "no run of that number is recorded in this workspace. `tidegate runs` lists them.";
     RUN_NOT_OPEN = "run.not_open": "the run has ended or was given up, so there is nothing to resume or abandon.";
     RUN_LOCKED = "run.locked": "another process works on this run. It may be stopped (SIGSTOP, a debugger): end it, or let it go on.";
@@ -71,6 +76,9 @@ codes! {
     PARAMETER_INVALID = "parameter.invalid": "a parameter was left out although it has no default, or its value has the wrong type.";
     VARIABLE_UNKNOWN = "env.variable_unknown": "the environment defines no variable of this name under `vars:`.";
     SECRET_MISSING = "secret.missing": "a secret could not be resolved at the moment of use: its environment variable, file or command gave nothing.";
+    CAPABILITY_DENIED = "capability.denied": "the script asked for something beside its workspace and its clusters: a program, a host or a folder. Scripts reach none of these unless `allow:` in `tidegate.yaml` grants it; the hint shows the line to write. Nothing was done.";
+    HTTP_FAILED = "http.failed": "no whole answer came to a request of `http::get`, or one of `http::post` could not be sent. Every answer, whatever its status, is a value and no error.";
+    SHELL_FAILED = "shell.failed": "a program of `shell::run` could not be started, did not end in time and was killed with all that it had started, or ended with another code than 0. With `check: false` such a code is a value. `e.data` holds `code`, `out` and `err`.";
     FILE_NOT_FOUND = "file.not_found": "a file that a script or a job names is not there.";
     FILE_OUTSIDE = "file.outside": "a path leaves the workspace. Scripts see only their workspace, symbolic links included.";
     FILE_INVALID = "file.invalid": "a file could not be read, or does not hold what was expected of it.";

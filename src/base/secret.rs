@@ -42,6 +42,8 @@ pub enum Within {
     SqlBackticks,
     /// A SQL name in double quotes.
     SqlDoubleQuotes,
+    /// A JSON string.
+    JsonString,
 }
 
 impl Within {
@@ -56,6 +58,10 @@ impl Within {
             Self::SqlString => value.replace('\'', "''"),
             Self::SqlBackticks => value.replace('`', "``"),
             Self::SqlDoubleQuotes => value.replace('"', "\"\""),
+            Self::JsonString => {
+                let quoted = serde_json::Value::String(value.to_owned()).to_string();
+                quoted[1..quoted.len() - 1].to_owned()
+            }
         }
     }
 }
@@ -93,6 +99,16 @@ impl SecretText {
             }
         }
         self
+    }
+
+    /// The same inside of a JSON string: plain parts are escaped now, secrets when they are revealed.
+    #[must_use]
+    pub fn within_json(self) -> Self {
+        let pieces = self.pieces.into_iter().map(|piece| match piece {
+            Piece::Text(text) => Piece::Text(Within::JsonString.escape(&text)),
+            Piece::Secret { name, .. } => Piece::Secret { name, within: Within::JsonString },
+        });
+        Self { pieces: pieces.collect() }
     }
 
     /// The parts, in order.
@@ -339,6 +355,7 @@ mod tests {
             (Within::SqlString, "a''b`c\"d"),
             (Within::SqlBackticks, "a'b``c\"d"),
             (Within::SqlDoubleQuotes, "a'b`c\"\"d"),
+            (Within::JsonString, "a'b`c\\\"d"),
         ] {
             assert_eq!(secrets.reveal(&SecretText::secret_within("S", within)).unwrap(), escaped);
             assert!(secrets.mask(escaped).contains(MASK), "{escaped}");

@@ -24,6 +24,13 @@ pub enum Body {
     Empty,
     /// `application/json`.
     Json(Value),
+    /// A text of some media type.
+    Text {
+        /// Its media type.
+        media_type: &'static str,
+        /// The text.
+        text: String,
+    },
     /// `multipart/form-data` with one file.
     File {
         /// The name of the form field.
@@ -42,6 +49,8 @@ pub enum Body {
 pub enum Keep {
     /// All of it; an answer longer than [`LONGEST_BODY`] is a failure.
     Whole,
+    /// All of it; an answer that is longer than this is a failure.
+    Most(usize),
     /// The last bytes, however long it is.
     Tail(usize),
 }
@@ -56,6 +65,8 @@ pub struct Request {
     pub body: Body,
     /// The value of the `Authorization` header, revealed.
     pub authorization: Option<String>,
+    /// Other headers, revealed.
+    pub headers: Vec<(String, String)>,
     /// From the first byte sent to the last one received, the connection included.
     pub timeout: Duration,
     /// How much of the answer is kept.
@@ -71,6 +82,8 @@ pub struct Answer {
     pub content_type: String,
     /// Where a redirect leads, which is not followed.
     pub location: Option<String>,
+    /// All headers, their names in lower case; one that is there twice has its values joined with a comma.
+    pub headers: std::collections::BTreeMap<String, String>,
     /// What was kept of the body.
     pub body: Vec<u8>,
     /// How long the whole body was, in bytes.
@@ -144,8 +157,12 @@ fn prepare(client: &reqwest::Client, request: Request) -> Result<reqwest::Reques
     if let Some(value) = request.authorization {
         builder = builder.header(reqwest::header::AUTHORIZATION, value);
     }
+    for (name, value) in request.headers {
+        builder = builder.header(name, value);
+    }
     builder = match request.body {
         Body::Empty => builder,
+        Body::Text { media_type, text } => builder.header(reqwest::header::CONTENT_TYPE, media_type).body(text),
         Body::Json(value) => builder.json(&value),
         Body::File { field, name, media_type, bytes } => {
             let part = reqwest::multipart::Part::bytes(bytes).file_name(name).mime_str(media_type)?;
@@ -167,6 +184,7 @@ async fn exchange(
         status: response.status().as_u16(),
         content_type: header(reqwest::header::CONTENT_TYPE).unwrap_or_default(),
         location: header(reqwest::header::LOCATION),
+        headers: headers(response.headers()),
         body: Vec::new(),
         length: 0,
     };
@@ -178,12 +196,16 @@ async fn exchange(
         })?;
         let Some(chunk) = chunk else { break };
         answer.length += chunk.len() as u64;
+        let most = match keep {
+            Keep::Most(most) => most,
+            _ => LONGEST_BODY,
+        };
         match keep {
-            Keep::Whole if answer.body.len() + chunk.len() > LONGEST_BODY => {
-                let causes = vec![format!("the answer is longer than {} MiB", LONGEST_BODY >> 20)];
+            Keep::Whole | Keep::Most(_) if answer.body.len() + chunk.len() > most => {
+                let causes = vec![format!("the answer is longer than {} MiB", most >> 20)];
                 return Err(Failure { maybe_sent: true, causes });
             }
-            Keep::Whole => answer.body.extend_from_slice(&chunk),
+            Keep::Whole | Keep::Most(_) => answer.body.extend_from_slice(&chunk),
             Keep::Tail(longest) => {
                 answer.body.extend_from_slice(&chunk);
                 // Moving the tail once per doubling keeps this linear.
@@ -198,6 +220,18 @@ async fn exchange(
         answer.body.drain(..cut);
     }
     Ok(answer)
+}
+
+fn headers(map: &reqwest::header::HeaderMap) -> std::collections::BTreeMap<String, String> {
+    let mut headers = std::collections::BTreeMap::new();
+    for (name, value) in map {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers
+            .entry(name.as_str().to_owned())
+            .and_modify(|before: &mut String| *before = format!("{before}, {value}"))
+            .or_insert(value);
+    }
+    headers
 }
 
 /// The client for a URL, built at its first use. What listens on this machine is asked without the proxies of the

@@ -16,6 +16,8 @@ pub enum Class {
     Set,
     /// Carries a key of ours that the target deduplicates; an open one is sent again under the same key.
     Keyed,
+    /// Nobody can tell afterwards whether it happened: an open one waits until somebody says how to go on.
+    Opaque,
     /// A named scope of other effects; has no effect of its own.
     Scope,
     /// Waits for a time or for somebody, from the moment at which it was first asked for; an open one waits for the rest.
@@ -30,6 +32,7 @@ impl Class {
             Self::Read => "read",
             Self::Set => "set",
             Self::Keyed => "keyed",
+            Self::Opaque => "opaque",
             Self::Scope => "scope",
             Self::Wait => "wait",
         }
@@ -37,7 +40,7 @@ impl Class {
 
     /// Whether intent and result must be on the disk (`synchronous=FULL`) before going on.
     pub const fn is_effect(self) -> bool {
-        matches!(self, Self::Set | Self::Keyed | Self::Wait)
+        matches!(self, Self::Set | Self::Keyed | Self::Opaque | Self::Wait)
     }
 }
 

@@ -29,6 +29,21 @@ pub struct WorkspaceFile {
     /// What scripts may use, where the defaults do not fit.
     #[serde(default)]
     pub limits: Limits,
+    /// What scripts may reach beside the workspace and its clusters: nothing, unless it is granted here.
+    #[serde(default)]
+    pub allow: Allow,
+}
+
+/// What scripts may reach beside the workspace and its clusters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Allow {
+    /// Whether `shell::run` may run programs.
+    pub shell: bool,
+    /// The hosts that `http::` may talk to: `host` for the scheme's own port, or `host:port`.
+    pub http: Vec<String>,
+    /// Absolute folders that `files::` may read.
+    pub files: Vec<String>,
 }
 
 /// What scripts may use; what is not given keeps its default.
@@ -78,6 +93,14 @@ pub struct Environment {
     /// Flink options for every job.
     #[serde(default)]
     pub options: BTreeMap<String, Value>,
+}
+
+/// A host and its port, where one is given: `[::1]:80` is one with a port, `[::1]` is none.
+pub fn split_host(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    }
 }
 
 fn default_flink() -> String {

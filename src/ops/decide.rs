@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::services::Services;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{StepKey, Submission};
+use crate::model::class::Class;
 use crate::model::run::{StepStatus, number};
 use crate::store::Durability;
 
@@ -48,6 +49,9 @@ pub fn decide(services: &Services, run: i64, step: &(String, i64), decision: Dec
             let arguments: Value = serde_json::from_str(&found.arguments).unwrap_or_default();
             let named =
                 |name: &str| arguments.pointer(&format!("/0/{name}")).and_then(Value::as_str).unwrap_or_default();
+            if found.class == Class::Opaque.name() {
+                return services.store.forget_step(&record, &key);
+            }
             let Some(job) = services.store.job(named("environment"), named("name"))? else { return Ok(()) };
             if let Some(attempt) =
                 services.store.newest_attempt(job.id)?.filter(|attempt| attempt.submission == Submission::Open)

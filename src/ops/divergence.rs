@@ -99,7 +99,7 @@ fn differing(one: &str, other: &str) -> (String, String) {
     (cut(one), cut(other))
 }
 
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     const LONGEST: usize = 200;
     if text.chars().count() <= LONGEST {
         return text.to_owned();

@@ -127,6 +127,9 @@ impl Journal {
             if let Some(answer) = answer(step) {
                 return answer;
             }
+            if call.class == Class::Opaque {
+                return Err(unknown_outcome(self.run.id, step));
+            }
         }
         let intent = Intent {
             function: call.function,
@@ -200,6 +203,20 @@ struct Recorded {
     step: Step,
     /// Whether the script came to it again.
     reached: AtomicBool,
+}
+
+/// An opaque effect was begun by an earlier process: whether it happened cannot be found out by looking.
+fn unknown_outcome(run: i64, step: &Step) -> Error {
+    let number = step.number();
+    Error::new(
+        &code::RUN_UNKNOWN_OUTCOME,
+        format!("`{}` was begun by an earlier process, and how it ended is not known", step.function),
+    )
+    .caused_by(format!("step {number} of run r{run}, at {}:{}: {}", step.file, step.line, divergence::shortened(&step.arguments)))
+    .hint(format!(
+        "find out whether it happened, and that nothing of it still runs; then `tidegate resume r{run} --step {number}=retry` \
+         does it again, and `--step {number}=done:JSON` goes on with that as its result"
+    ))
 }
 
 fn answer(step: &Step) -> Option<Result<Value>> {

@@ -1,93 +1,103 @@
-//! The scripts, templates and files of a workspace as they are now: what a check looks at. Nothing is pinned or recorded,
-//! and each text is read once.
+//! The files that scripts read: those of the workspace, and of folders that `allow: files:` grants.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
 
-use super::inputs::LONGEST_TEXT;
-use crate::base::{Error, Result, code};
+use super::capability;
+use crate::base::Result;
 use crate::drivers::folder::Folder;
+use crate::model::workspace_file::Allow;
 
-/// The files of a workspace.
-#[derive(Debug)]
+/// The files that scripts read.
+#[derive(Debug, Clone)]
 pub struct Files {
-    folder: Folder,
-    texts: Mutex<BTreeMap<String, Option<String>>>,
+    workspace: Folder,
+    allow: Allow,
 }
 
 impl Files {
-    /// Those of the workspace in a folder.
-    pub fn new(folder: Folder) -> Self {
-        Self { folder, texts: Mutex::default() }
+    /// The files of a workspace and of what it grants.
+    pub fn new(workspace: Folder, allow: &Allow) -> Self {
+        Self { workspace, allow: allow.clone() }
     }
 
-    /// A script by its path below `scripts/`; `None` where there is none.
+    /// The absolute path of a file or folder, whether it exists or not.
     ///
     /// # Errors
-    /// `file.*`.
-    pub fn script(&self, name: &str) -> Result<Option<String>> {
-        self.text(&format!("scripts/{name}"))
+    /// `file.outside`, `capability.denied`.
+    pub fn resolve(&self, path: &str) -> Result<PathBuf> {
+        let (folder, rest, _) = self.home(path)?;
+        folder.resolve(&rest)
     }
 
-    /// A template by its path below `templates/`; `None` where there is none.
+    /// The text of a file; `None` where there is none.
     ///
     /// # Errors
-    /// `file.*`.
-    pub fn template(&self, name: &str) -> Result<Option<String>> {
-        self.text(&format!("templates/{name}"))
+    /// `file.*`, `capability.denied`.
+    pub fn read_text(&self, path: &str, limit: u64) -> Result<Option<String>> {
+        let (folder, rest, _) = self.home(path)?;
+        folder.read_text(&rest, limit)
     }
 
-    /// The names of all scripts, as [`Files::script`] takes them.
+    /// The files that match a pattern, sorted; absolute ones where the pattern is.
     ///
     /// # Errors
-    /// `file.invalid` where a folder cannot be read.
-    pub fn scripts(&self) -> Result<Vec<String>> {
-        self.below("scripts/", "**/*.rhai")
+    /// `file.*`, `capability.denied`.
+    pub fn list(&self, pattern: &str) -> Result<Vec<String>> {
+        let (folder, rest, granted) = self.home(pattern)?;
+        let found = folder.list(&rest)?;
+        Ok(match granted {
+            None => found,
+            Some(granted) => found.iter().map(|file| format!("{}/{file}", granted.trim_end_matches('/'))).collect(),
+        })
     }
 
-    /// The names of all templates, as [`Files::template`] takes them.
-    ///
-    /// # Errors
-    /// `file.invalid` where a folder cannot be read.
-    pub fn templates(&self) -> Result<Vec<String>> {
-        self.below("templates/", "**/*")
-    }
-
-    /// Claims that there is a file.
-    ///
-    /// # Errors
-    /// `file.not_found`, `file.outside`, `file.invalid`.
-    pub fn require(&self, path: &str) -> Result<()> {
-        let found = self.folder.resolve(path)?;
-        match std::fs::metadata(&found) {
-            Ok(metadata) if metadata.is_file() => Ok(()),
-            Ok(_) => Err(Error::new(&code::FILE_INVALID, format!("`{path}` is not a file"))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(Error::new(&code::FILE_NOT_FOUND, format!("there is no file `{path}` in the workspace")))
+    /// The folder that a path is in, the path below it, and the name under which it was granted.
+    fn home(&self, path: &str) -> Result<(Folder, String, Option<&str>)> {
+        if !path.starts_with('/') {
+            return Ok((self.workspace.clone(), path.to_owned(), None));
+        }
+        // The longest first: a folder inside of another one is its own.
+        let mut granted: Vec<&String> = self.allow.files.iter().collect();
+        granted.sort_by_key(|folder| std::cmp::Reverse(folder.len()));
+        for folder in granted {
+            if let Ok(rest) = Path::new(path).strip_prefix(folder) {
+                return Ok((Folder::new(Path::new(folder))?, rest.to_string_lossy().into_owned(), Some(folder)));
             }
-            Err(error) => Err(Error::new(&code::FILE_INVALID, format!("`{path}` cannot be read")).caused_by(error)),
         }
+        Err(capability::folder_denied(&self.allow, path))
     }
+}
 
-    /// The absolute path of a path of the workspace.
-    ///
-    /// # Errors
-    /// `file.outside`.
-    pub fn absolute(&self, path: &str) -> Result<String> {
-        Ok(self.folder.resolve(path)?.to_string_lossy().into_owned())
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::code;
 
-    fn below(&self, folder: &str, pattern: &str) -> Result<Vec<String>> {
-        let found = self.folder.list(&format!("{folder}{pattern}"))?;
-        Ok(found.iter().filter_map(|path| path.strip_prefix(folder)).map(str::to_owned).collect())
-    }
-
-    fn text(&self, path: &str) -> Result<Option<String>> {
-        if let Some(text) = self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
-            return Ok(text.clone());
+    #[test]
+    fn granted_folders_are_read_and_cannot_be_left() {
+        let outer = tempfile::tempdir().unwrap();
+        for file in ["workspace/a", "landing/in/b.csv", "secret"] {
+            let file = outer.path().join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "x").unwrap();
         }
-        let text = self.folder.read_text(path, LONGEST_TEXT)?;
-        self.texts.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), text.clone());
-        Ok(text)
+        let landing = outer.path().join("landing");
+        std::os::unix::fs::symlink(outer.path(), landing.join("link")).unwrap();
+        let name = landing.to_str().unwrap();
+        let allow = Allow { files: vec![name.to_owned()], ..Allow::default() };
+        let files = Files::new(Folder::new(&outer.path().join("workspace")).unwrap(), &allow);
+        let text = |path: &str| files.read_text(path, 10);
+        assert_eq!(text("a").unwrap().as_deref(), Some("x"));
+        assert_eq!(text(&format!("{name}/in/b.csv")).unwrap().as_deref(), Some("x"));
+        assert_eq!(text(&format!("{name}/none")).unwrap(), None);
+        assert_eq!(files.list(&format!("{name}/**/*.csv")).unwrap(), [format!("{name}/in/b.csv")]);
+        for path in ["link/secret", "../secret", "in/../../secret"] {
+            assert!(text(&format!("{name}/{path}")).unwrap_err().is(&code::FILE_OUTSIDE), "{path}");
+        }
+        assert!(files.list(&format!("{name}/link/*")).unwrap_err().is(&code::FILE_OUTSIDE));
+        let other = outer.path().join("landing2/x");
+        for path in [other.to_str().unwrap(), "/etc/passwd", "/"] {
+            assert!(text(path).unwrap_err().is(&code::CAPABILITY_DENIED), "{path}");
+        }
     }
 }

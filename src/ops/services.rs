@@ -3,7 +3,9 @@
 use crate::base::secret::Secrets;
 use crate::drivers::folder::Folder;
 use crate::model::identity::Identity;
+use crate::model::workspace_file::Allow;
 use crate::ops::cluster::Clusters;
+use crate::ops::files::Files;
 use crate::store::Store;
 
 /// What the operations work with.
@@ -13,6 +15,10 @@ pub struct Services {
     pub workspace: String,
     /// Its files.
     pub folder: Folder,
+    /// The files that scripts may read.
+    pub files: Files,
+    /// What scripts may reach beside all that.
+    pub allow: Allow,
     /// Its state.
     pub store: Store,
     /// Its secrets.

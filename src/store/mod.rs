@@ -5,9 +5,12 @@ mod attempts;
 mod jobs;
 mod locks;
 mod open;
+mod query;
 mod runs;
 mod steps;
+mod values;
 
 pub use jobs::{Event, JobRow, Observation};
 pub use locks::Lock;
 pub use open::{Durability, Store};
+pub use query::{Arguments, TIME as QUERY_TIME, VIEWS, too_slow};

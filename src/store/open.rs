@@ -9,8 +9,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use super::locks;
 use crate::base::{Error, Result, boundary, clock, code};
 
+/// The steps of the schema: the first makes version 1 of nothing, the second version 2 of that. Append-only.
+const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
+
 /// The schema version that this tidegate writes.
-const VERSION: i64 = 1;
+const VERSION: i64 = STEPS.len() as i64;
 
 /// "tgat" in ASCII: marks the file as ours.
 const APPLICATION_ID: i64 = 0x7467_6174;
@@ -210,18 +213,20 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
         // Another process may have made the tables since we looked.
         let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sql)?;
+        for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+            transaction.execute_batch(step).map_err(sql)?;
+        }
         if version == 0 {
-            transaction.execute_batch(include_str!("schema.sql")).map_err(sql)?;
             transaction
                 .execute(
                     "INSERT INTO meta (key, value) VALUES ('salt', lower(hex(randomblob(4)))), ('created_at', ?1)",
                     [clock::now().to_string()],
                 )
                 .map_err(sql)?;
-            transaction
-                .execute_batch(&format!("PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}"))
-                .map_err(sql)?;
         }
+        transaction
+            .execute_batch(&format!("PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}"))
+            .map_err(sql)?;
         transaction.commit().map_err(sql)?;
     }
     Ok(())
@@ -281,6 +286,30 @@ mod tests {
         assert_eq!(Store::open(&state).unwrap().salt(), salt);
         let mode = std::fs::metadata(state.join("state.db")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_database_of_version_1_is_brought_up_with_what_is_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(STEPS[0]).unwrap();
+        old.execute_batch(&format!(
+            "PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=1;
+             INSERT INTO meta (key, value) VALUES ('salt', '0000002a');
+             INSERT INTO run_rows (script, environment, parameters, status, epoch, process, version, started_at)
+             VALUES ('a.rhai', 'local', '{{}}', 'done', 1, 1, '0.1.0', 7)"
+        ))
+        .unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let store = Store::open(directory.path()).unwrap();
+            assert_eq!(store.salt(), 42);
+            assert_eq!(store.run(1).unwrap().script, "a.rhai");
+            assert!(store.value("k").unwrap().is_none());
+            let version: i64 = store.read(|it| it.query_row("PRAGMA user_version", [], |row| row.get(0))).unwrap();
+            assert_eq!(version, VERSION);
+        }
     }
 
     #[test]

@@ -73,6 +73,23 @@ impl Store {
         })
     }
 
+    /// Forgets a step that is open, since somebody said that it never happened, or may happen again.
+    ///
+    /// # Errors
+    /// `run.superseded`, `state.*`.
+    pub fn forget_step(&self, run: &Run, key: &StepKey) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            check_epoch(transaction, run)?;
+            transaction
+                .execute(
+                    "DELETE FROM step_rows WHERE run = ?1 AND path = ?2 AND sequence = ?3 AND status = 'open'",
+                    params![key.run, key.path, key.sequence],
+                )
+                .map_err(sql)?;
+            Ok(())
+        })
+    }
+
     /// All steps of a run, in journal order.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! Reads `tidegate.yaml`: unknown keys are refused with line, excerpt and "did you mean".
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use crate::base::error::Place;
 use crate::base::{Error, Result, code, suggest};
-use crate::model::workspace_file::{Cluster, WorkspaceFile};
+use crate::model::workspace_file::{Cluster, WorkspaceFile, split_host};
 
 use super::locate::FILE;
 
@@ -94,6 +94,23 @@ fn check(text: &str, file: &WorkspaceFile) -> Result<()> {
             .hint(suggest::hint(&environment.cluster, file.clusters.keys().map(String::as_str))));
         }
     }
+    for host in &file.allow.http {
+        let (name, port) = split_host(host);
+        let fits = !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._[]:".contains(c))
+            && (name.starts_with('[') || !name.contains(':'))
+            && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+        if !fits {
+            return Err(invalid(host, format!("`allow: http:` names `{host}`, which is no host"))
+                .hint("a host, or a host and a port: `api.example.com`, `localhost:8080`; no scheme, path or `*`"));
+        }
+    }
+    for folder in &file.allow.files {
+        if !folder.starts_with('/') || Path::new(folder).components().any(|part| part == Component::ParentDir) {
+            return Err(invalid(folder, format!("`allow: files:` names `{folder}`, which is no absolute folder"))
+                .hint("files: [\"/data/landing\"]"));
+        }
+    }
     if file.environments.is_empty() {
         return Err(invalid("environments", "there is no environment".to_owned())
             .hint("environments: { local: { cluster: NAME } }"));
@@ -150,6 +167,18 @@ mod tests {
             (GOOD.replace("kind: local", "kind: locl"), 3, "unknown variant", Some("did you mean `local`?")),
             (format!("{GOOD}default_environment: prod\n"), 6, "names `prod`", Some("there is `local`")),
             (GOOD.replace("  laptop", "\tlaptop"), 3, "", None),
+            (format!("{GOOD}allow: {{ shel: true }}\n"), 6, "unknown field", Some("did you mean `shell`?")),
+            (format!("{GOOD}allow: {{ shell: yes }}\n"), 6, "", None),
+            (format!("{GOOD}allow:\n  http: [\"https://a.example\"]\n"), 7, "is no host", None),
+            (format!("{GOOD}allow:\n  http: [\"*.example\"]\n"), 7, "is no host", None),
+            (format!("{GOOD}allow:\n  http: [\"a.example:99999\"]\n"), 7, "is no host", None),
+            (
+                format!("{GOOD}allow: {{ files: [data] }}\n"),
+                6,
+                "is no absolute folder",
+                Some("files: [\"/data/landing\"]"),
+            ),
+            (format!("{GOOD}allow: {{ files: [\"/a/../b\"] }}\n"), 6, "is no absolute folder", None),
         ] {
             let error = parse(&text).unwrap_err();
             assert!(error.to_string().contains(message), "{error:?}");

@@ -6,14 +6,14 @@ use super::{file, locate, open};
 use crate::api::host::Environment;
 use crate::base::{Error, Result, code};
 use crate::drivers::folder::Folder;
-use crate::ops::files::Files;
+use crate::ops::texts::Texts;
 use crate::script::check::Knowledge;
 
 /// The files and the names of the workspace at `given`, or at or above the current folder, for one environment or for all.
 ///
 /// # Errors
 /// `workspace.*`, `environment.unknown`.
-pub fn inspect(given: Option<&Path>, environment: Option<&str>) -> Result<(Files, Knowledge)> {
+pub fn inspect(given: Option<&Path>, environment: Option<&str>) -> Result<(Texts, Knowledge)> {
     let here = std::env::current_dir().map_err(|error| {
         Error::new(&code::WORKSPACE_NOT_FOUND, "the current folder cannot be read").caused_by(error)
     })?;
@@ -32,5 +32,5 @@ pub fn inspect(given: Option<&Path>, environment: Option<&str>) -> Result<(Files
         clusters: file.clusters.keys().cloned().collect(),
         secrets: file.secrets.keys().cloned().collect(),
     };
-    Ok((Files::new(Folder::new(&root)?), knowledge))
+    Ok((Texts::new(Folder::new(&root)?), knowledge))
 }

@@ -15,6 +15,7 @@ use crate::drivers::folder::Folder;
 use crate::drivers::local;
 use crate::model::workspace_file::{Cluster, WorkspaceFile};
 use crate::ops::cluster::{Clusters, Definition, Progress};
+use crate::ops::files::Files;
 use crate::ops::services::Services;
 use crate::store::Store;
 
@@ -45,6 +46,8 @@ impl Workspace {
             file.clusters.iter().map(|(name, cluster)| (name.clone(), definition(name, cluster, &state))).collect();
         let services = Services {
             workspace: file.name.clone(),
+            files: Files::new(folder.clone(), &file.allow),
+            allow: file.allow.clone(),
             folder,
             store,
             secrets: Secrets::new(file.secrets.clone()),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use tidegate::api::host::Environment;
 use tidegate::drivers::folder::Folder;
-use tidegate::ops::files::Files;
+use tidegate::ops::texts::Texts;
 use tidegate::script::check::{Knowledge, Report, check};
 
 /// A workspace with some templates, a jar and a library.
@@ -56,13 +56,16 @@ fn environment(name: &str, vars: &[(&str, &str)]) -> Environment {
 fn checked(folder: &Path, scripts: &[&str]) -> Report {
     let knowledge = Knowledge {
         environments: vec![
-            environment("local", &[("topic", "orders"), ("day", "1"), ("only_local", "x")]),
-            environment("prod", &[("topic", "orders"), ("day", "1")]),
+            environment(
+                "local",
+                &[("api", "http://127.0.0.1:9"), ("topic", "orders"), ("day", "1"), ("only_local", "x")],
+            ),
+            environment("prod", &[("api", "http://127.0.0.1:9"), ("topic", "orders"), ("day", "1")]),
         ],
         others: vec![environment("staging", &[("only_staging", "x")])],
         clusters: vec!["here".to_owned(), "there".to_owned()],
         secrets: vec!["DATABASE_PASSWORD".to_owned()],
     };
     let scripts: Vec<String> = scripts.iter().map(|name| (*name).to_owned()).collect();
-    check(&Files::new(Folder::new(folder).unwrap()), &knowledge, &scripts).unwrap()
+    check(&Texts::new(Folder::new(folder).unwrap()), &knowledge, &scripts).unwrap()
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "the fake JobManager is shared with tests that use more of it")]
 
+mod capabilities;
 mod mistakes;
 mod plan;
 mod secrets;

@@ -174,7 +174,7 @@ impl Client {
         keep: Keep,
     ) -> Result<Result<Answer, Failure>> {
         let authorization = self.authorization().await?;
-        Ok(http::send(http::Request { method, url, body, authorization, timeout, keep }).await)
+        Ok(http::send(http::Request { method, url, body, authorization, headers: Vec::new(), timeout, keep }).await)
     }
 
     /// A source of a secret can be a command, which blocks.

@@ -337,6 +337,7 @@ mod tests {
             status,
             content_type: content_type.to_owned(),
             location: None,
+            headers: std::collections::BTreeMap::new(),
             body: body.as_bytes().to_vec(),
             length: body.len() as u64,
         }

@@ -8,7 +8,7 @@ use rhai::{AST, Engine, ParseErrorType, Scope};
 use super::findings::Report;
 use crate::base::error::Place;
 use crate::base::{Error, Result};
-use crate::ops::files::Files;
+use crate::ops::texts::Texts;
 use crate::script::engine::engine;
 use crate::script::resolver::{Book, ROOT, STD, Sources, Unit, circle, not_there};
 use crate::script::runner::modules;
@@ -23,7 +23,7 @@ pub(super) struct Loaded {
 
 /// Loads scripts.
 pub(super) struct Loader<'a> {
-    files: &'a Files,
+    files: &'a Texts,
     engine: &'a Engine,
     /// An engine that lets unknown variables pass.
     lenient: OnceLock<Engine>,
@@ -31,7 +31,7 @@ pub(super) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(files: &'a Files, engine: &'a Engine) -> Self {
+    pub(super) fn new(files: &'a Texts, engine: &'a Engine) -> Self {
         Self { files, engine, lenient: OnceLock::new(), known: BTreeMap::new() }
     }
 

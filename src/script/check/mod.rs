@@ -21,7 +21,7 @@ use super::resolver::unit_name;
 use super::runner::{file_name, modules, no_script};
 use crate::api::host::Environment;
 use crate::base::Result;
-use crate::ops::files::Files;
+use crate::ops::texts::Texts;
 use load::Loader;
 use walk::Walker;
 
@@ -43,7 +43,7 @@ pub struct Knowledge {
 ///
 /// # Errors
 /// `script.not_found` for a script that is named and not there, `file.*` where the workspace cannot be read.
-pub fn check(files: &Files, knowledge: &Knowledge, scripts: &[String]) -> Result<Report> {
+pub fn check(files: &Texts, knowledge: &Knowledge, scripts: &[String]) -> Result<Report> {
     on_own_thread(&Limits::default(), || {
         let mut report = Report::default();
         let names: Vec<String> = match scripts {

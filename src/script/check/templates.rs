@@ -12,14 +12,14 @@ use crate::api::convert::to_json;
 use crate::api::declare::{Function, Type};
 use crate::base::error::Place;
 use crate::base::{Error, Result, code, suggest};
-use crate::ops::files::Files;
 use crate::ops::render::{self, INLINE, Source};
+use crate::ops::texts::Texts;
 
 /// Looks at every template of a workspace by itself; gives how many there are.
 ///
 /// # Errors
 /// `file.*`.
-pub(super) fn check_all(files: &Files, report: &mut Report) -> Result<usize> {
+pub(super) fn check_all(files: &Texts, report: &mut Report) -> Result<usize> {
     let names = files.templates()?;
     let load = |name: &str| files.template(name);
     for name in &names {

@@ -14,13 +14,13 @@ use super::load::Loaded;
 use super::scope::{Changes, Scope, Variable};
 use crate::base::Error;
 use crate::base::error::Place;
-use crate::ops::files::Files;
+use crate::ops::texts::Texts;
 use crate::script::lints;
 use crate::script::resolver::{Unit, resolve};
 
 /// Goes through one script.
 pub(super) struct Walker<'a> {
-    pub(super) files: &'a Files,
+    pub(super) files: &'a Texts,
     pub(super) knowledge: &'a Knowledge,
     pub(super) engine: &'a Engine,
     pub(super) catalog: &'static Catalog,
@@ -42,7 +42,7 @@ pub(super) struct Walker<'a> {
 
 impl<'a> Walker<'a> {
     pub(super) fn new(
-        files: &'a Files,
+        files: &'a Texts,
         knowledge: &'a Knowledge,
         engine: &'a Engine,
         loaded: &'a Loaded,
