@@ -13,7 +13,7 @@ use super::planner::{self, Planner};
 use super::throw::{Thrown, into_rhai, raise};
 pub use super::types::Type;
 use crate::base::code::Code;
-use crate::base::{Error, Result, code};
+use crate::base::{Error, Result, code, computing};
 use crate::model::attempt::StepKey;
 use crate::model::class::Class;
 use crate::ops::effect::{Acting, Call as EffectCall};
@@ -339,5 +339,8 @@ pub fn journaled(call: &mut Call<'_>, body: &mut dyn FnMut(&mut Call<'_>, &Actin
         column: position.position().unwrap_or(0),
     };
     let sequence = scope.next();
-    host.journal()?.perform(&scope.path, sequence, &effect, |acting| body(call, acting))
+    let result = host.journal()?.perform(&scope.path, sequence, &effect, |acting| body(call, acting));
+    // A script that goes on looking and acting is no endless computation.
+    computing::begin();
+    result
 }

@@ -45,6 +45,7 @@ pub(crate) enum Stop {
     Cancelled,
     Operations(u64),
     Memory(u64),
+    Computing(u64),
     Fatal,
     /// The branch waits for somebody; other branches go on.
     Waits,
@@ -85,6 +86,12 @@ impl Fatal {
     /// Raised together with a fatal error, for waits that would go on for long.
     pub fn stopped(&self) -> &Cancel {
         &self.stopped
+    }
+
+    /// Keeps the error that ends the run, where something else ends the script.
+    pub fn keep(&self, error: Error) {
+        self.slot.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.slot.raised.store(true, Ordering::Release);
     }
 
     /// Whether an error is held.

@@ -56,6 +56,9 @@ pub struct Limits {
     /// Megabytes of memory of the process.
     #[serde(default)]
     pub memory_mb: Option<u64>,
+    /// Seconds of computing between two calls that look or act.
+    #[serde(default)]
+    pub seconds: Option<u64>,
 }
 
 /// A cluster.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code, duration, suggest};
@@ -99,25 +99,49 @@ impl Connection {
     }
 
     /// The path of the newest checkpoint or savepoint that a job can be restored from: the highest id of what it
-    /// completed and what it was itself restored from. What Flink has discarded is gone.
+    /// completed and what it was itself restored from. What Flink has discarded is gone. Asked of a job that has ended.
     ///
     /// # Errors
     /// `flink.*`.
     pub async fn newest_checkpoint(&self, id: &str) -> Result<Option<String>> {
-        let checkpoints = match self.client.checkpoints(id).await {
-            Ok(Some(checkpoints)) => checkpoints,
-            Ok(None) => return Ok(None),
-            // What Flink says of a batch job: it has no state that could be lost.
-            Err(error) if error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled")) => {
-                return Ok(None);
+        let begun = Instant::now();
+        let mut patience = None;
+        loop {
+            let checkpoints = match self.client.checkpoints(id).await {
+                Ok(Some(checkpoints)) => checkpoints,
+                Ok(None) => return Ok(None),
+                // What Flink says of a batch job: it has no state that could be lost.
+                Err(error)
+                    if error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled")) =>
+                {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
+            let latest = checkpoints.latest;
+            let own = [latest.completed, latest.savepoint].into_iter().flatten();
+            let own = own.filter(|checkpoint| !checkpoint.discarded);
+            let own: Vec<_> = own.filter_map(|checkpoint| Some((checkpoint.id, checkpoint.external_path?))).collect();
+            // Flink answers from a copy that is some seconds old. One that a newer checkpoint has replaced is marked as
+            // discarded there, and the newer one is not in it yet: the answer holds only when the copy is a new one.
+            let patience = match patience {
+                Some(patience) => patience,
+                None => *patience.insert(self.refresh_interval().await?),
+            };
+            if own.is_empty() && begun.elapsed() <= patience {
+                tokio::time::sleep(Duration::from_millis(100).min(patience)).await;
+                continue;
             }
-            Err(error) => return Err(error),
-        };
-        let latest = checkpoints.latest;
-        let own = [latest.completed, latest.savepoint].into_iter().flatten().filter(|checkpoint| !checkpoint.discarded);
-        let own = own.filter_map(|checkpoint| Some((checkpoint.id, checkpoint.external_path?)));
-        let restored = latest.restored.and_then(|restored| Some((restored.id, restored.external_path?)));
-        Ok(own.chain(restored).max_by_key(|(id, _)| *id).map(|(_, path)| path))
+            let restored = latest.restored.and_then(|restored| Some((restored.id, restored.external_path?)));
+            return Ok(own.into_iter().chain(restored).max_by_key(|(id, _)| *id).map(|(_, path)| path));
+        }
+    }
+
+    /// How old an answer of the JobManager may be: its `web.refresh-interval`, and a margin.
+    async fn refresh_interval(&self) -> Result<Duration> {
+        let config = self.client.get("/config").await?;
+        let millis = config.get("refresh-interval").and_then(serde_json::Value::as_u64).unwrap_or(3_000);
+        Ok(Duration::from_millis(millis + millis / 10))
     }
 
     /// The traces of what went wrong with a job, newest first; none where nothing is known.

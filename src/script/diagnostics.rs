@@ -3,11 +3,11 @@
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 use serde_json::Value;
 
-use super::lints;
 use super::resolver::{Book, place};
 use super::syntax::{syntax, word_at};
 use super::unknown::{function_unknown, namespace_unknown, property_unknown, quoted, variable_unknown};
 use super::words::{self, Call};
+use super::{limits, lints};
 use crate::api::throw::{Fatal, ScriptError, Stop};
 use crate::base::error::Place;
 use crate::base::{Error, code};
@@ -147,20 +147,10 @@ fn too_large(engine: &Engine, what: &str) -> String {
 }
 
 fn terminated(fatal: &Fatal, token: &Dynamic) -> Error {
-    match token.read_lock::<Stop>().map(|stop| *stop) {
-        Some(Stop::Cancelled) => Error::new(&code::CANCELLED, "cancelled"),
-        Some(Stop::Operations(limit)) => {
-            Error::new(&code::SCRIPT_LIMIT, format!("the script ran {limit} operations and was not done"))
-                .hint("a loop without end? to wait, use `wait_for` or `time::sleep(\"1s\")`; `limits: { operations: ... }` in tidegate.yaml allows more")
-        }
-        Some(Stop::Memory(limit)) => {
-            Error::new(&code::SCRIPT_LIMIT, format!("the script uses more than {} MB of memory", limit >> 20))
-                .hint("does a map or a text grow without end? `limits: { memory_mb: ... }` in tidegate.yaml allows more")
-        }
-        Some(Stop::Fatal | Stop::Waits) | None => {
-            fatal.error().unwrap_or_else(|| Error::new(&code::INTERNAL, "the script was ended and nobody said why"))
-        }
-    }
+    let stop = token.read_lock::<Stop>().map(|stop| *stop);
+    stop.and_then(limits::told)
+        .or_else(|| fatal.error())
+        .unwrap_or_else(|| Error::new(&code::INTERNAL, "the script was ended and nobody said why"))
 }
 
 /// What `throw` had, or a host function raised.

@@ -11,7 +11,7 @@ use rhai::{
 
 use super::limits::{self, Limits};
 use super::resolver::{Book, Resolver, Sources, unit_name};
-use super::{banned, catching, diagnostics, lints};
+use super::{banned, bounded, catching, diagnostics, lints};
 use crate::api::host::Closures;
 use crate::api::throw::{Fatal, Thrown};
 use crate::base::cancel::Cancel;
@@ -67,6 +67,7 @@ pub(super) fn engine(modules: Vec<(String, Shared<Module>)>, global: Shared<Modu
     let mut engine = Engine::new_raw();
     engine.register_global_module(standard_package());
     engine.register_global_module(banned::module());
+    engine.register_global_module(bounded::module());
     engine.register_global_module(global);
     for (name, module) in modules {
         engine.register_static_module(name, module);

@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, Engine, FnPtr, Map};
 
 use crate::api::throw::{Fatal, Stop};
 use crate::base::cancel::Cancel;
-use crate::base::process;
+use crate::base::{Error, code, computing, duration, memory};
 use crate::model::workspace_file;
 
 /// Limits of one run. The defaults let no honest deploy script notice them.
@@ -20,6 +20,10 @@ pub struct Limits {
     pub operations: u64,
     /// Bytes of memory of the whole process; a script that goes on allocating is ended instead of the machine.
     pub memory_bytes: u64,
+    /// Milliseconds of processor time that a branch of a run may compute between two calls that look or act.
+    pub compute_millis: u64,
+    /// Bytes that one run prints and logs.
+    pub printed_bytes: u64,
     /// Script functions that call each other.
     pub call_levels: usize,
     /// Nesting of expressions and blocks, in a function and outside.
@@ -42,7 +46,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             operations: 200_000_000,
-            memory_bytes: 1 << 30,
+            memory_bytes: 160 << 20,
+            compute_millis: 1_000,
+            printed_bytes: 16 << 20,
             call_levels: 64,
             expression_depth: 64,
             string_bytes: 16 << 20,
@@ -61,6 +67,7 @@ impl Limits {
         Self {
             operations: given.operations.unwrap_or(defaults.operations),
             memory_bytes: given.memory_mb.map_or(defaults.memory_bytes, |megabytes| megabytes.saturating_mul(1 << 20)),
+            compute_millis: given.seconds.map_or(defaults.compute_millis, |seconds| seconds.saturating_mul(1_000)),
             ..defaults
         }
     }
@@ -77,30 +84,56 @@ impl Limits {
     }
 }
 
-/// Every how many operations the memory is looked at: it costs about 2 µs.
-const LOOK: u64 = 1024;
+/// Every how many operations the clock is looked at: it costs about 0.3 µs.
+const LOOK: u64 = 64;
 
-/// Stops the script at its next operation when it was cancelled, used up its operations or memory, or met a fatal error.
+/// Stops the script at its next operation when it was cancelled, used up what it may use, or met a fatal error.
 pub(super) fn watch(engine: &mut Engine, limits: &Limits, cancel: Cancel, fatal: Fatal) {
-    let (limit, memory) = (limits.operations, limits.memory_bytes);
+    let (limit, most, millis) = (limits.operations, limits.memory_bytes, limits.compute_millis);
     let operations = AtomicU64::new(0);
     engine.on_progress(move |_| {
-        let stop = if fatal.is_raised() {
-            Stop::Fatal
-        } else if cancel.is_cancelled() {
+        if fatal.is_raised() {
+            return Some(Dynamic::from(Stop::Fatal));
+        }
+        let stop = if cancel.is_cancelled() {
             Stop::Cancelled
         } else {
             let done = operations.fetch_add(1, Ordering::Relaxed);
             if done >= limit {
                 Stop::Operations(limit)
-            } else if done % LOOK == LOOK - 1 && process::memory_of_this().is_some_and(|used| used > memory) {
-                Stop::Memory(memory)
+            } else if memory::allocated() > most {
+                Stop::Memory(most)
+            } else if done % LOOK == LOOK - 1 && computing::used().as_millis() > u128::from(millis) {
+                Stop::Computing(millis)
             } else {
                 return None;
             }
         };
+        // Rhai's `sort` and others swallow what ends their closures: what was said once holds for the run.
+        told(stop).into_iter().for_each(|error| fatal.keep(error));
         Some(Dynamic::from(stop))
     });
+}
+
+/// What ended a script, where a limit or somebody did.
+pub(super) fn told(stop: Stop) -> Option<Error> {
+    Some(match stop {
+        Stop::Cancelled => Error::new(&code::CANCELLED, "cancelled"),
+        Stop::Operations(limit) => {
+            Error::new(&code::SCRIPT_LIMIT, format!("the script ran {limit} operations and was not done"))
+                .hint("a loop without end? to wait, use `wait_for` or `time::sleep(\"1s\")`; `limits: { operations: ... }` in tidegate.yaml allows more")
+        }
+        Stop::Memory(limit) => {
+            Error::new(&code::SCRIPT_LIMIT, format!("the script uses more than {} MB of memory", limit >> 20))
+                .hint("does a map or a text grow without end? `limits: { memory_mb: ... }` in tidegate.yaml allows more")
+        }
+        Stop::Computing(limit) => Error::new(
+            &code::SCRIPT_LIMIT,
+            format!("the script computed for {} without a call that looks or acts", duration::show(std::time::Duration::from_millis(limit))),
+        )
+        .hint("an endless loop? `limits: { seconds: ... }` in tidegate.yaml allows more"),
+        Stop::Fatal | Stop::Waits => return None,
+    })
 }
 
 /// Whether a value is nested more deeply than `limit`. Looks no deeper than that, so any value can be asked.

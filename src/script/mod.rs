@@ -3,6 +3,7 @@
 //! This layer knows no configuration and no cluster.
 
 mod banned;
+mod bounded;
 pub mod catalog;
 mod catching;
 pub mod check;

@@ -245,6 +245,7 @@ pub(super) fn interpreter(setting: &Setting, top: &Context) -> Interpreter {
     let (modules, global) = modules();
     let host = &top.host;
     let printer = top.clone();
+    let (printed, most) = (std::sync::atomic::AtomicU64::new(0), setting.limits.printed_bytes);
     let interpreter = Interpreter::new(Setup {
         modules,
         global,
@@ -256,7 +257,13 @@ pub(super) fn interpreter(setting: &Setting, top: &Context) -> Interpreter {
             // What is printed on replay was printed before.
             let branch = Context::current();
             let branch = branch.as_ref().unwrap_or(&printer);
-            if !branch.is_replaying() {
+            let before = printed.fetch_add(text.len() as u64, std::sync::atomic::Ordering::Relaxed);
+            if before > most {
+                branch.host.fatal.keep(
+                    Error::new(&code::SCRIPT_LIMIT, format!("the script printed more than {} MB", most >> 20))
+                        .hint("write less: what is printed goes to a terminal or a log"),
+                );
+            } else if !branch.is_replaying() {
                 branch.host.output.print(&branch.host.services.secrets.mask(text));
             }
         }),

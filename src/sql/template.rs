@@ -22,6 +22,26 @@ use crate::base::{Error, Result, code, suggest};
 /// than a second.
 pub const FUEL: u64 = 5_000_000;
 
+/// The longest text that a template may become, in bytes.
+const LONGEST: usize = 16 << 20;
+
+/// Takes what a template writes, up to a limit.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(std::io::Error::other("the template writes more than 16 MiB"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Reads a template by its name; `None` when there is none.
 pub type Load<'a> = &'a (dyn Fn(&str) -> Result<Option<String>> + Sync);
 
@@ -139,7 +159,12 @@ impl Rendering {
         builtin::guard(&mut environment);
         filters::add(&mut environment, &board);
         let own = board.clone();
+        let written = std::sync::atomic::AtomicUsize::new(0);
         environment.set_formatter(move |out, _, value| {
+            let len = value.as_str().map_or(0, str::len);
+            if written.fetch_add(len, std::sync::atomic::Ordering::Relaxed) > LONGEST {
+                return Err(refused("the template writes more than 16 MiB"));
+            }
             if value.is_safe() && value.kind() == ValueKind::String {
                 out.write_str(value.as_str().unwrap_or_default())?;
                 return Ok(());
@@ -185,7 +210,9 @@ impl Rendering {
 
     fn try_render(&self, name: &str) -> Result<String, minijinja::Error> {
         self.board.clear();
-        self.environment.get_template(name)?.render(self.context.clone())
+        let mut text = Bounded(Vec::new());
+        self.environment.get_template(name)?.render_captured_to(self.context.clone(), &mut text)?;
+        String::from_utf8(text.0).map_err(|_| refused("the template writes what is no text"))
     }
 
     /// Loads what was asked for in vain, and says whether anything new was found.

@@ -87,6 +87,9 @@ fn describe(error: &minijinja::Error, sources: &Sources, variables: &BTreeMap<St
         }
         ErrorKind::OutOfFuel => invalid(format!("the template took more than {FUEL} steps"))
             .hint("a loop in it goes over too much, or a macro calls itself without end"),
+        ErrorKind::WriteFailure => {
+            invalid("the template writes more than 16 MiB".to_owned()).hint("a loop in it goes over too much")
+        }
         ErrorKind::InvalidOperation if !detail.is_empty() => invalid(detail.to_owned()),
         kind if detail.is_empty() => invalid(kind.to_string()),
         kind => invalid(format!("{kind}: {detail}")),

@@ -358,7 +358,7 @@ fn to_sql(value: &Value) -> Option<ToSqlOutput<'_>> {
 }
 
 fn read(mut statement: Statement<'_>, explain: &dyn Fn(rusqlite::Error) -> Error) -> Result<Vec<Value>> {
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {
         return Err(Error::new(&code::STATE_QUERY_INVALID, format!("two columns of the query are named `{twice}`"))
             .hint("give one of them another name: `SELECT a.name AS job`"));

@@ -102,7 +102,7 @@ impl RunRequest {
             body.insert("savepointPath".to_owned(), json!(path));
             body.insert("allowNonRestoredState".to_owned(), json!(self.allow_non_restored_state));
             match self.claim_mode {
-                Some(mode) if self.version >= Version::new(1, 18) => {
+                Some(mode) if self.version >= Version::new(1, 20) => {
                     body.insert("claimMode".to_owned(), json!(mode));
                 }
                 Some(mode) if self.version >= Version::new(1, 15) => {

@@ -256,7 +256,7 @@ impl Cluster {
             ("GET", ["overview"]) => Reply::json(200, &self.overview()),
             ("GET", ["config"]) => Reply::json(
                 200,
-                &json!({"refresh-interval": 3000, "timezone-name": "UTC", "timezone-offset": 0, "flink-version": self.version,
+                &json!({"refresh-interval": 50, "timezone-name": "UTC", "timezone-offset": 0, "flink-version": self.version,
                         "flink-revision": "fake", "features": {"web-submit": true, "web-cancel": true}}),
             ),
             ("GET", ["jobmanager", "config"]) => Reply::json(
