@@ -65,7 +65,7 @@ fn host_calls() {
     let environment = opened.environment(None).unwrap();
     let time = |script: &str| {
         let start = Instant::now();
-        let report = runner::start(&setting, script, &environment, &BTreeMap::new()).unwrap();
+        let report = runner::start(&setting, &runner::Script::named(script), &environment, &BTreeMap::new()).unwrap();
         assert_eq!(report.status, RunStatus::Done, "{:?}", report.error);
         start.elapsed()
     };

@@ -135,7 +135,7 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct Run {
-    /// The script below scripts/, with or without .rhai
+    /// The script below scripts/, with or without .rhai; - takes it from standard input
     #[arg(required_unless_present = "help")]
     pub script: Option<String>,
     /// The environment

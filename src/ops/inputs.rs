@@ -20,18 +20,27 @@ pub struct Inputs {
     run: Option<i64>,
     /// Whether today's scripts and templates are taken in place of the pinned ones.
     current: bool,
+    /// A script that is no file, by its name `<stdin>`, and its text.
+    given: Option<(String, String)>,
 }
 
 impl Inputs {
     /// The inputs of a run of the workspace in `folder`.
     pub fn new(store: Store, folder: Folder, run: Option<i64>) -> Self {
-        Self { store, folder, run, current: false }
+        Self { store, folder, run, current: false, given: None }
     }
 
     /// Takes today's scripts and templates. What the run pinned stays pinned: a resume without this uses it again.
     #[must_use]
     pub fn current(mut self) -> Self {
         self.current = true;
+        self
+    }
+
+    /// Adds a script that is no file. Its name stands in `<...>`, which no file of a workspace is asked for.
+    #[must_use]
+    pub fn with_script(mut self, name: &str, text: String) -> Self {
+        self.given = Some((name.to_owned(), text));
         self
     }
 
@@ -72,13 +81,19 @@ impl Inputs {
     }
 
     fn text(&self, kind: &str, below: &str, name: &str) -> Result<Option<String>> {
+        let is_file = !name.starts_with('<');
         if let Some(run) = self.run
-            && !self.current
+            && !(self.current && is_file)
             && let Some(bytes) = self.store.pinned(run, kind, name)?
         {
             return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
         }
-        let Some(text) = self.folder.read_text(&format!("{below}/{name}"), LONGEST_TEXT)? else { return Ok(None) };
+        let text = match &self.given {
+            Some((given, text)) if kind == "script" && given == name => Some(text.clone()),
+            _ if !is_file => None,
+            _ => self.folder.read_text(&format!("{below}/{name}"), LONGEST_TEXT)?,
+        };
+        let Some(text) = text else { return Ok(None) };
         if let Some(run) = self.run {
             self.store.pin(run, kind, &[(name, text.as_bytes())])?;
         }

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use rhai::Scope;
 
 use super::excerpt;
-use super::runner::{self, Purpose, Setting};
+use super::runner::{self, Purpose, Script, Setting};
 use crate::api::context::Context;
 use crate::api::host::{Environment, Host};
 use crate::api::params;
 use crate::api::planner::Entry;
 use crate::api::scope::finish;
 use crate::base::{Error, Result, code};
-use crate::ops::inputs::Inputs;
 use crate::ops::validate;
 
 /// What a script would do.
@@ -45,14 +44,14 @@ impl Plan {
 /// What is wrong with the script, its environment or its parameters before it begins.
 pub fn plan(
     setting: &Setting,
-    script: &str,
+    script: &Script,
     environment: &Environment,
     parameters: &BTreeMap<String, String>,
 ) -> Result<Plan> {
-    let name = runner::file_name(script);
-    let declared = runner::declared(setting, &name, environment)?;
+    let name = script.name().to_owned();
+    let declared = runner::declared(setting, script, environment)?;
     params::check(&declared, parameters)?;
-    let inputs = Inputs::new(setting.services.store.clone(), setting.services.folder.clone(), None);
+    let inputs = script.inputs(&setting.services, None);
     let text = inputs.script(&name)?.ok_or_else(|| runner::not_found(&inputs, &name))?;
     let host = runner::host(setting, environment.clone(), parameters.clone(), declared, inputs, Purpose::Plan, &name);
     let top = Context::top(host.clone());

@@ -7,7 +7,7 @@ use rhai::{AST, Module, Scope, Shared};
 
 use super::engine::{Interpreter, Setup};
 use super::limits::Limits;
-use super::resolver::{ROOT, Sources};
+use super::resolver::{ROOT, Sources, unit_name};
 use super::stdlib;
 use crate::api::NAMESPACES;
 use crate::api::context::Context;
@@ -39,6 +39,47 @@ pub struct Setting {
     pub limits: Limits,
 }
 
+/// A script that somebody wants to run.
+#[derive(Debug, Clone)]
+pub struct Script {
+    name: String,
+    /// Its text, where it is no file of the workspace.
+    text: Option<String>,
+}
+
+impl Script {
+    /// A file below `scripts/`, as a user names it.
+    pub fn named(name: &str) -> Self {
+        Self { name: file_name(name), text: None }
+    }
+
+    /// A text that came from standard input.
+    pub fn from_stdin(text: String) -> Self {
+        Self { name: STDIN.to_owned(), text: Some(text) }
+    }
+
+    /// Its path below `scripts/`, or what it is called where it is no file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its text, where it is no file of the workspace.
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    pub(super) fn inputs(&self, services: &Services, run: Option<i64>) -> Inputs {
+        let inputs = Inputs::new(services.store.clone(), services.folder.clone(), run);
+        match &self.text {
+            Some(text) => inputs.with_script(&self.name, text.clone()),
+            None => inputs,
+        }
+    }
+}
+
+/// The name of a script that came from standard input.
+pub const STDIN: &str = "<stdin>";
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct Report {
@@ -54,9 +95,12 @@ pub struct Report {
 ///
 /// # Errors
 /// `script.*`.
-pub fn declared(setting: &Setting, script: &str, environment: &Environment) -> Result<BTreeMap<String, Declaration>> {
-    let inputs = Inputs::new(setting.services.store.clone(), setting.services.folder.clone(), None);
-    declared_in(setting, &file_name(script), environment, inputs)
+pub fn declared(
+    setting: &Setting,
+    script: &Script,
+    environment: &Environment,
+) -> Result<BTreeMap<String, Declaration>> {
+    declared_in(setting, &script.name, environment, script.inputs(&setting.services, None))
 }
 
 fn declared_in(
@@ -74,7 +118,7 @@ fn declared_in(
     }
     let map = interpreter.call_alone(&ast, "options", Vec::new())?;
     let map = map.as_map_ref().map_err(|_| {
-        Error::new(&code::ARGUMENT_INVALID, format!("`fn options()` of `{ROOT}{name}` must give a map"))
+        Error::new(&code::ARGUMENT_INVALID, format!("`fn options()` of `{}` must give a map", unit_name(name)))
             .hint("fn options() { #{ name: params::string(\"default\", \"help\") } }")
     })?;
     map.iter()
@@ -82,7 +126,7 @@ fn declared_in(
             let declaration = value.clone().try_cast::<Declaration>().ok_or_else(|| {
                 Error::new(
                     &code::ARGUMENT_INVALID,
-                    format!("`{key}` of `fn options()` in `{ROOT}{name}` is not a declaration"),
+                    format!("`{key}` of `fn options()` in `{}` is not a declaration", unit_name(name)),
                 )
                 .hint(format!("{key}: params::string(\"default\", \"help\")"))
             })?;
@@ -97,18 +141,18 @@ fn declared_in(
 /// What is found before the run begins; afterwards it is in the report.
 pub fn start(
     setting: &Setting,
-    script: &str,
+    script: &Script,
     environment: &Environment,
     parameters: &BTreeMap<String, String>,
 ) -> Result<Report> {
-    let name = file_name(script);
-    let declared = declared(setting, &name, environment)?;
+    let name = &script.name;
+    let declared = declared(setting, script, environment)?;
     params::check(&declared, parameters)?;
     let store = &setting.services.store;
     let given = serde_json::json!(parameters).to_string();
-    let run = store.begin_run(&name, &environment.name, &given)?;
+    let run = store.begin_run(name, &environment.name, &given)?;
     let lock = store.try_lock(&format!("run-{}", run.id))?;
-    let inputs = Inputs::new(store.clone(), setting.services.folder.clone(), Some(run.id));
+    let inputs = script.inputs(&setting.services, Some(run.id));
     inputs.value("environment", &serde_json::json!(environment).to_string())?;
     let journal = Journal::open(store.clone(), run, setting.services.secrets.clone(), lock)?;
     Ok(perform(setting, environment.clone(), parameters.clone(), declared, inputs, journal))
@@ -235,7 +279,7 @@ pub(super) fn host(
         is_listing,
         journal,
         planner,
-        script: format!("{ROOT}{script}"),
+        script: unit_name(script),
         stack_bytes: setting.limits.stack_bytes,
         closures: std::sync::OnceLock::new(),
     })

@@ -10,12 +10,14 @@ mod plan;
 mod secrets;
 mod signals;
 mod state;
+mod stdin;
 #[path = "../support/mod.rs"]
 mod support;
 mod trouble;
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -66,7 +68,21 @@ impl Workspace {
 
     /// Runs a command; what it printed, with what differs from run to run masked.
     pub(crate) fn tidegate(&self, arguments: &[&str]) -> String {
-        let output = self.command(arguments).output().unwrap();
+        self.tidegate_reading("", arguments)
+    }
+
+    /// The same with this on standard input, which is no terminal.
+    pub(crate) fn tidegate_reading(&self, input: &str, arguments: &[&str]) -> String {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that has ended already reads no more.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
         let out = String::from_utf8(output.stdout).unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
         assert!(!err.contains("panicked at"), "{err}");

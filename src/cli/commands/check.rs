@@ -5,6 +5,7 @@ use crate::base::Result;
 use crate::cli::Outcome;
 use crate::cli::args;
 use crate::script::check::{self, Report};
+use crate::script::runner::Script;
 use crate::workspace::inspect::inspect;
 
 /// How many places are shown of one reason for not checking.
@@ -35,9 +36,9 @@ pub(super) fn check(session: &Session<'_>, arguments: &args::Check) -> Result<Ou
 ///
 /// # Errors
 /// As the check itself.
-pub(super) fn passes(session: &Session<'_>, script: &str, environment: &str) -> Result<bool> {
+pub(super) fn passes(session: &Session<'_>, script: &Script, environment: &str) -> Result<bool> {
     let (files, knowledge) = inspect(session.folder, Some(environment))?;
-    let report = check::check(&files, &knowledge, &[script.to_owned()])?;
+    let report = check::check_scripts(&files, &knowledge, std::slice::from_ref(script))?;
     tell(session, &report);
     if report.findings.len() > 1 {
         session.terminal.say(&report.summary());

@@ -10,15 +10,17 @@ use crate::cli::Outcome;
 use crate::cli::args;
 use crate::model::plan::Action;
 use crate::script::planning::{self, Plan};
+use crate::script::runner::Script;
 
 pub(super) fn plan(session: &Session<'_>, arguments: &args::Plan) -> Result<Outcome> {
     let workspace = session.open()?;
     let environment = workspace.environment(arguments.env.as_deref())?;
     let setting = session.setting(&workspace);
-    if !super::check::passes(session, &arguments.script, &environment.name)? {
+    let script = Script::named(&arguments.script);
+    if !super::check::passes(session, &script, &environment.name)? {
         return Ok(Outcome::Failed);
     }
-    let mut plan = planning::plan(&setting, &arguments.script, &environment, &parameters(&arguments.parameters)?)?;
+    let mut plan = planning::plan(&setting, &script, &environment, &parameters(&arguments.parameters)?)?;
     let skipped = match arguments.validate {
         true => planning::validated(&setting, &mut plan, &arguments.catalog)?,
         false => Vec::new(),

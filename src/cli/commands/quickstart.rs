@@ -7,7 +7,7 @@ use super::run::tell;
 use crate::base::Result;
 use crate::cli::Outcome;
 use crate::ops::cluster::Definition;
-use crate::script::runner;
+use crate::script::runner::{self, Script};
 
 /// The script that it runs.
 const SCRIPT: &str = "quickstart";
@@ -27,7 +27,7 @@ pub(super) fn quickstart(session: &Session<'_>, environment: Option<&str>) -> Re
     }
     session.terminal.say(&format!("running scripts/{SCRIPT}.rhai --env {}", environment.name));
     session.terminal.say("");
-    let report = runner::start(&session.setting(&workspace), SCRIPT, &environment, &BTreeMap::new())?;
+    let report = runner::start(&session.setting(&workspace), &Script::named(SCRIPT), &environment, &BTreeMap::new())?;
     let run = report.run;
     let outcome = tell(session, report);
     if outcome == Outcome::Done {

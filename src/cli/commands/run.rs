@@ -1,6 +1,7 @@
 //! `tidegate run` and `tidegate resume`.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use clap::CommandFactory;
 use serde_json::Value;
@@ -12,7 +13,8 @@ use crate::cli::Outcome;
 use crate::cli::args;
 use crate::model::run::{RunStatus, parse_id, parse_number};
 use crate::ops::decide;
-use crate::script::runner::{self, Report};
+use crate::script::MAX_SCRIPT_BYTES;
+use crate::script::runner::{self, Report, Script};
 
 pub(super) fn run(session: &Session<'_>, arguments: &args::Run) -> Result<Outcome> {
     let Some(script) = &arguments.script else {
@@ -26,13 +28,17 @@ pub(super) fn run(session: &Session<'_>, arguments: &args::Run) -> Result<Outcom
     let workspace = session.open()?;
     let environment = workspace.environment(arguments.env.as_deref())?;
     let setting = session.setting(&workspace);
+    let (shown, script) = match script.as_str() {
+        "-" => (runner::STDIN, Script::from_stdin(stdin()?)),
+        name => (name, Script::named(name)),
+    };
     if arguments.help {
-        return help(session, script, &runner::declared(&setting, script, &environment)?);
+        return help(session, shown, &runner::declared(&setting, &script, &environment)?);
     }
-    if !super::check::passes(session, script, &environment.name)? {
+    if !super::check::passes(session, &script, &environment.name)? {
         return Ok(Outcome::Failed);
     }
-    let report = runner::start(&setting, script, &environment, &parameters(&arguments.parameters)?)?;
+    let report = runner::start(&setting, &script, &environment, &parameters(&arguments.parameters)?)?;
     Ok(tell(session, report))
 }
 
@@ -52,6 +58,25 @@ pub(super) fn resume(
     }
     let report = runner::resume(&session.setting(&workspace), id, with_current_scripts)?;
     Ok(tell(session, report))
+}
+
+/// The script on standard input.
+fn stdin() -> Result<String> {
+    let usage = |message: &str| Error::new(&code::USAGE, message).hint("tidegate run - < script.rhai");
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(MAX_SCRIPT_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| usage("standard input cannot be read").caused_by(error))?;
+    if bytes.len() as u64 > MAX_SCRIPT_BYTES {
+        return Err(usage("the script on standard input is larger than 1 MiB"));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| usage("the script on standard input is not UTF-8"))?;
+    match text.trim().is_empty() {
+        true => Err(usage("there is no script on standard input: it is empty")),
+        false => Ok(text),
+    }
 }
 
 /// The number of a run that a user typed.

@@ -18,7 +18,7 @@ pub use findings::Report;
 use super::engine::{engine, on_own_thread};
 use super::limits::Limits;
 use super::resolver::unit_name;
-use super::runner::{file_name, modules, no_script};
+use super::runner::{Script, modules, no_script};
 use crate::api::host::Environment;
 use crate::base::Result;
 use crate::ops::texts::Texts;
@@ -44,18 +44,39 @@ pub struct Knowledge {
 /// # Errors
 /// `script.not_found` for a script that is named and not there, `file.*` where the workspace cannot be read.
 pub fn check(files: &Texts, knowledge: &Knowledge, scripts: &[String]) -> Result<Report> {
+    match scripts {
+        [] => {
+            let all: Vec<Script> = files.scripts()?.iter().map(|name| Script::named(name)).collect();
+            let mut report = check_scripts(files, knowledge, &all)?;
+            report.templates = templates::check_all(files, &mut report)?;
+            report.sort();
+            Ok(report)
+        }
+        named => {
+            let named: Vec<Script> = named.iter().map(|name| Script::named(name)).collect();
+            check_scripts(files, knowledge, &named)
+        }
+    }
+}
+
+/// Checks scripts, which may be texts from elsewhere, and all that they import.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_scripts(files: &Texts, knowledge: &Knowledge, scripts: &[Script]) -> Result<Report> {
     on_own_thread(&Limits::default(), || {
         let mut report = Report::default();
-        let names: Vec<String> = match scripts {
-            [] => files.scripts()?,
-            named => named.iter().map(|name| file_name(name)).collect(),
-        };
+        let names: Vec<String> = scripts.iter().map(|script| script.name().to_owned()).collect();
         let (modules, global) = modules();
         let engine = engine(modules, global, &Limits::default());
         let mut loader = Loader::new(files, &engine);
         let mut walked = BTreeSet::new();
-        for name in &names {
-            let text = files.script(name)?.ok_or_else(|| no_script(files.scripts().ok(), name))?;
+        for script in scripts {
+            let name = script.name();
+            let text = match script.text() {
+                Some(text) => text.to_owned(),
+                None => files.script(name)?.ok_or_else(|| no_script(files.scripts().ok(), name))?,
+            };
             let Some(main) = loader.load(&unit_name(name), &text, &mut report) else { continue };
             let reached = loader.reach(&main, &mut report);
             for loaded in &reached {
@@ -71,9 +92,6 @@ pub fn check(files: &Texts, knowledge: &Knowledge, scripts: &[String]) -> Result
             }
         }
         report.scripts = names.len();
-        if scripts.is_empty() {
-            report.templates = templates::check_all(files, &mut report)?;
-        }
         report.sort();
         Ok(report)
     })
