@@ -18,7 +18,7 @@ use crate::drivers::flink::{ClaimMode, RunRequest, Submission as Answer, Version
 use crate::drivers::payload::RUNNER_CLASS;
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
-use crate::model::statement::Kind;
+use crate::model::statement::{Kind, Statement};
 
 /// How long an unanswered submission is pursued before the run stops and waits.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,6 +34,10 @@ pub enum Sent {
     /// An earlier process may have sent it.
     Perhaps,
 }
+
+/// The option that keeps the checkpoints of a job that is cancelled, and its value.
+const RETENTION: &str = "execution.checkpointing.externalized-checkpoint-retention";
+const RETAIN: &str = "RETAIN_ON_CANCELLATION";
 
 /// Sends an open attempt and records what came of it.
 ///
@@ -80,9 +84,12 @@ pub async fn drive(
                 Some(jar) => jar,
                 None => upload::ensure(&connection.client, &payload, uploads > 0).await?,
             };
-            Ok((version, jar))
+            // Where a job's own options do not travel with it, the cluster's have to keep its checkpoints.
+            let retains =
+                version.takes_options() || connection.client.setting(RETENTION).await?.as_deref() == Some(RETAIN);
+            Ok((version, jar, retains))
         };
-        let (version, jar) = match ready.await {
+        let (version, jar, retains) = match ready.await {
             Ok(ready) => ready,
             Err(error) => {
                 pursuit.setback(error).await?;
@@ -92,7 +99,14 @@ pub async fn drive(
         let request = match &mut request {
             Some(request) => request,
             // Secrets are resolved once: the request that is sent again is the same.
-            none => match self::request(services, version, &attempt.flink_id, attempt.restored_from.as_deref(), spec) {
+            none => match self::request(
+                services,
+                version,
+                retains,
+                &attempt.flink_id,
+                attempt.restored_from.as_deref(),
+                spec,
+            ) {
                 Ok(request) => none.insert(request),
                 Err(error) => return Err(pursuit.stuck(error)?),
             },
@@ -244,10 +258,12 @@ impl Pursuit<'_> {
 pub(super) fn request(
     services: &Services,
     version: Version,
+    retains: bool,
     job_id: &str,
     restored_from: Option<&str>,
     spec: &JobSpec,
 ) -> Result<RunRequest> {
+    let mut configuration = spec.configuration.clone();
     let (entry_class, program_args) = match &spec.program {
         Program::Sql { statements, .. } => {
             let mut arguments = Vec::new();
@@ -265,9 +281,28 @@ pub(super) fn request(
                 let encoded = base64::engine::general_purpose::URL_SAFE.encode(text);
                 arguments.extend(["--statement".to_owned(), kind.to_owned(), encoded]);
             }
+            let submits_itself =
+                |statement: &Statement| matches!(statement.kind, Kind::CreateTableAs | Kind::ExecutePlan);
+            if !version.takes_options() && !statements.iter().any(submits_itself) {
+                // The inserts are submitted when all statements are done, so options may come last: the numbers of the
+                // statements, which errors name, stay. What the SQL sets itself wins.
+                let own = |key: &str| {
+                    statements.iter().any(|one| matches!(&one.kind, Kind::Set { key: set, .. } if set == key))
+                };
+                for (key, value) in std::mem::take(&mut configuration) {
+                    if !own(&key) && key != "execution.runtime-mode" {
+                        let encoded = base64::engine::general_purpose::URL_SAFE.encode(format!("{key}\0{value}"));
+                        arguments.extend(["--statement".to_owned(), "set".to_owned(), encoded]);
+                    }
+                }
+            }
             (Some(RUNNER_CLASS.to_owned()), arguments)
         }
         Program::Jar { main_class, arguments, .. } => {
+            if !version.takes_options() && retains {
+                configuration.remove("pipeline.name");
+                configuration.remove(RETENTION);
+            }
             let arguments = arguments.iter().map(|argument| services.secrets.reveal(argument));
             (main_class.clone(), arguments.collect::<Result<_>>()?)
         }
@@ -281,7 +316,7 @@ pub(super) fn request(
         savepoint_path: restored_from.map(str::to_owned),
         allow_non_restored_state: false,
         claim_mode: restored_from.map(|_| ClaimMode::NoClaim),
-        configuration: spec.configuration.clone(),
+        configuration,
     })
 }
 

@@ -173,11 +173,15 @@ fn branches_share_nothing_and_mistakes_are_told() {
         let add = |n| n + list.len();
         print(`${run::parallel([|| add.call(1), || list.len()])}`);
         tell(|| run::parallel([|| list.push(3)]));
-        tell(|| run::parallel([|| 1, 2]));
+        let mixed = [|| 1];
+        mixed.push(2);
+        tell(|| run::parallel(mixed));
         tell(|| run::parallel([|a| a]));
         tell(|| run::parallel_map([1], || 1));
         tell(|| run::parallel([|| 1], #{ max: 0 }));
-        tell(|| run::parallel([|| 1], #{ maxx: 2 }));
+        let misspelt = #{};
+        misspelt["maxx"] = 2;
+        tell(|| run::parallel([|| 1], misspelt));
         print(`${run::parallel([])} ${run::parallel_map([], |x| x)} ${list}`);
     "#;
     let (_flink, sandbox) = stage(script);

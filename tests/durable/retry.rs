@@ -39,7 +39,7 @@ fn the_last_error_says_how_often_and_others_are_raised_at_once() {
         tell(|| run::retry(#{ backoff: 0.5 }, || 1));
         tell(|| run::retry(#{ on: ["flink.unreachabel"] }, || 1));
         tell(|| run::retry(#{ on: ["cancelled"] }, || 1));
-        tell(|| run::retry(#{ delay: "soon" }, || 1));
+        tell(|| run::retry(#{ delay: "so" + "on" }, || 1));
         print(`${run::retry(#{}, || 7)}`);
     "#;
     let (_flink, sandbox) = stage(script);

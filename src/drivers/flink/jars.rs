@@ -114,9 +114,12 @@ impl RunRequest {
             }
         }
         if !self.configuration.is_empty() {
-            if self.version < Version::new(1, 17) {
+            if !self.version.takes_options() {
                 let names: Vec<&str> = self.configuration.keys().map(String::as_str).collect();
-                return Err(cannot(&format!("options (`{}`)", names.join("`, `")), Version::new(1, 17)));
+                return Err(cannot(&format!("options (`{}`)", names.join("`, `")), Version::new(1, 17)).hint(
+                    "set them in the cluster's own configuration, \
+                     `execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION` among them, or in main()",
+                ));
             }
             body.insert("flinkConfiguration".to_owned(), json!(self.configuration));
         }

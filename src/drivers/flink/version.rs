@@ -19,6 +19,11 @@ impl Version {
         Self { major, minor }
     }
 
+    /// Whether options can travel with a submission (`flinkConfiguration`): since Flink 1.17.
+    pub fn takes_options(self) -> bool {
+        self >= Self::new(1, 17)
+    }
+
     /// Reads `1.20`, `1.20.5`, `2.3.0` or `2.0-SNAPSHOT`.
     ///
     /// # Errors

@@ -83,6 +83,8 @@ pub(super) fn settings(wanted: &Wanted<'_>) -> Result<Settings> {
     set("jobmanager.rpc.port", wanted.rpc_port.to_string());
     set("rest.port", wanted.rest_port.to_string());
     set("rest.bind-port", wanted.rest_port.to_string());
+    // Before 1.17 this cannot be said with a submission, and a cancelled job would lose its checkpoints.
+    set("execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION".to_owned());
     set("taskmanager.numberOfTaskSlots", wanted.slots.to_string());
     set("parallelism.default", "1".to_owned());
     // A `System.exit` in a job's main method would end the JobManager, and every job with it.

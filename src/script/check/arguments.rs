@@ -78,11 +78,11 @@ impl Walker<'_> {
         let len = self.report.findings.len();
         let found = self.quiet_kind(value);
         if !found.fits(kind) && self.report.findings.len() == len {
-            let message = format!("{full}: option {what} must be {}, and is {}", kind.article(), found.article());
+            let message = format!("{full}: {what} must be {}, and is {}", kind.article(), found.article());
             self.find(Error::new(&code::ARGUMENT_INVALID, message), place(value, position));
             return;
         }
-        self.argument(full, &format!("option {what}"), kind, value, position);
+        self.argument(full, what, kind, value, position);
     }
 
     /// The type of an expression that was looked at before.
@@ -118,7 +118,7 @@ impl Walker<'_> {
                 Some(field) => {
                     // `()` leaves an option out, where it may be left out.
                     if !(field.optional && matches!(value, Expr::Unit(_))) {
-                        self.typed(full, &format!("`{key}`"), field.kind, value, *at);
+                        self.typed(full, &format!("option `{key}`"), field.kind, value, *at);
                     }
                 }
             }
