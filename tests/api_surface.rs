@@ -180,3 +180,36 @@ fn every_example_runs() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count > 40, "only {count} examples were found");
 }
+
+/// What `std/launcher` makes of the same options in each style.
+#[test]
+fn a_launcher_gets_its_arguments_in_every_style() {
+    let script = r#"
+        import "std/launcher" as launcher;
+        fn refused(work) { try { work.call(); } catch (e) { return e.code; } "not refused" }
+        let options = #{ rate: 10, names: ["a", "b"], dry: true };
+        let args = |style| launcher::reflective("M", "C", options, #{ style: style }).args;
+        assert::equal(launcher::reflective("M", "C", options, #{}).main_class, "M");
+        assert::equal(args.call("--key value"), ["C", "--dry", true, "--names", "a", "--names", "b", "--rate", 10]);
+        assert::equal(args.call("--key=value"), ["C", "--dry=true", "--names=a", "--names=b", "--rate=10"]);
+        assert::equal(args.call("key=value"), ["C", "dry=true", "names=a", "names=b", "rate=10"]);
+        assert::equal(args.call("json"), ["C", `{"dry":true,"names":["a","b"],"rate":10}`]);
+        assert::equal(args.call("base64"), ["C", text::base64(`{"dry":true,"names":["a","b"],"rate":10}`)]);
+        assert::equal(launcher::reflective("M", "C", [1, "x"], #{ style: "positional" }).args, ["C", 1, "x"]);
+        assert::equal(launcher::reflective("M", "C", [["z", 1], ["a", 2]], #{ style: "key=value" }).args, ["C", "z=1", "a=2"]);
+        assert::equal(launcher::reflective("M", "C", #{ a: 1 }, #{ class_key: "class" }).args, ["--class", "C", "--a", 1]);
+        assert::equal(launcher::reflective("M", "C", #{ a: 1 }, #{ style: "json", class_key: "class" }).args, [`{"a":1,"class":"C"}`]);
+        assert::equal(launcher::reflective("M", "C", #{ a: 1 }, #{ style: |class, arguments| [class, arguments.a] }).args, ["C", 1]);
+        let secret = env::secret("DATABASE_PASSWORD");
+        assert::equal(launcher::reflective("M", "C", #{ p: secret }, #{ style: "--key=value" }).args[1], "--p=" + secret);
+        assert::equal(refused(|| launcher::reflective("M", "C", #{ p: secret }, #{ style: "json" })), "launcher.secret");
+        assert::equal(refused(|| launcher::reflective("M", "C", #{ a: #{} }, #{})), "launcher.value");
+        assert::equal(refused(|| launcher::reflective("M", "C", #{ a: 1 }, #{ style: "--key:value" })), "launcher.style");
+        assert::equal(refused(|| launcher::reflective("M", "C", 5, #{})), "launcher.arguments");
+    "#;
+    let flink = FakeFlink::start();
+    let folder = workspace(&flink);
+    std::fs::write(folder.path().join("scripts/it.rhai"), script).unwrap();
+    let output = run(folder.path(), "it");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -30,6 +30,7 @@ pub mod spec;
 pub mod sql;
 pub mod state;
 pub mod table;
+pub mod text;
 pub mod throw;
 pub mod time;
 pub mod types;
@@ -47,6 +48,7 @@ pub const NAMESPACES: &[&Namespace] = &[
     &files::NAMESPACE,
     &state::NAMESPACE,
     &table::NAMESPACE,
+    &text::NAMESPACE,
     &log::NAMESPACE,
     &time::NAMESPACE,
     &http::NAMESPACE,

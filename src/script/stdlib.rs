@@ -1,7 +1,10 @@
 //! The library that every script can import as `std/...`: the files of `stdlib/`, embedded.
 
 /// The files by their name below `std/`.
-const FILES: &[(&str, &str)] = &[("jobs.rhai", include_str!("../../stdlib/jobs.rhai"))];
+const FILES: &[(&str, &str)] = &[
+    ("jobs.rhai", include_str!("../../stdlib/jobs.rhai")),
+    ("launcher.rhai", include_str!("../../stdlib/launcher.rhai")),
+];
 
 /// The text of a file of the library.
 pub fn text(name: &str) -> Option<&'static str> {
