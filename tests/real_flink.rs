@@ -16,6 +16,8 @@ mod batch;
 mod jars;
 #[path = "support/java.rs"]
 mod java;
+#[path = "real_flink/launchers.rs"]
+mod launchers;
 #[path = "real_flink/loss.rs"]
 mod loss;
 #[path = "real_flink/mistakes.rs"]
@@ -37,6 +39,7 @@ const ROWS: [&[Scenario]; 2] = [
     &[
         ("streaming", streaming::lives_is_seen_and_goes_on_from_its_checkpoint),
         ("clone", streaming::a_clone_without_the_state_starts_no_twin),
+        ("launchers", launchers::the_class_that_was_named_ran_with_its_options),
         ("mistakes", mistakes::mistakes_in_sql_are_told_with_their_line),
     ],
     &[("jars", jars::a_jar_with_main_class_and_arguments), ("functions", jars::a_function_in_a_jar_of_the_job)],

@@ -1,0 +1,48 @@
+//! Many jobs of one jar by class name: `std/launcher` on a real Flink.
+
+use super::jars::compile;
+use super::java;
+use super::workspace::{Cluster, Workspace};
+
+const SCRIPT: &str = r#"
+import "std/launcher" as launcher;
+
+let jobs = [
+    ["orders", "com.example.Orders", #{ rate: 10, topic: "orders" }, "--key value"],
+    ["clicks", "com.example.Clicks", [["window", "5m"], ["dry", true]], "--key=value"],
+    ["users", "com.example.Users", #{ names: ["a", "b"] }, "key=value"],
+    ["payments", "com.example.Payments", ["eu", 7], "positional"],
+    ["audit", "com.example.Audit", #{ limits: #{ most: 5 } }, "json"],
+];
+for job in jobs {
+    let started = launcher::reflective("com.example.Launcher", job[1], job[2], #{ style: job[3] });
+    let spec = job::jar(job[0], opts::merge(started, #{ jar: "jars/jobs.jar", parallelism: 1 }));
+    print(`${job[0]} ${spec.execute(#{ timeout: "2m" }).state}`);
+}
+"#;
+
+pub(crate) fn the_class_that_was_named_ran_with_its_options(cluster: &Cluster) {
+    if !java::can_compile("the_class_that_was_named_ran_with_its_options") {
+        return;
+    }
+    let workspace = Workspace::session("launchers", &cluster.url);
+    compile(&workspace, "launcher-job", "com.example.Launcher", "jars/jobs.jar");
+    workspace.script("launch", SCRIPT);
+    let ended = workspace.tidegate(&["run", "launch"]).ok();
+    assert_eq!(ended.out.matches(" FINISHED\n").count(), 5, "{ended}");
+    for (name, operator) in [
+        ("orders", "Orders <--rate|10|--topic|orders>"),
+        ("clicks", "Clicks <--window=5m|--dry=true>"),
+        ("users", "Users <names=a|names=b>"),
+        ("payments", "Payments <eu|7>"),
+        ("audit", r#"Audit <{"limits":{"most":5}}>"#),
+    ] {
+        let id = workspace.job(name)["id"].as_str().unwrap().to_owned();
+        let job = cluster.get(&format!("/jobs/{id}"));
+        let names: Vec<&str> =
+            job["vertices"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+        // Flink shows names escaped for HTML in its plan, and as they are here.
+        let shown = names.join(" ").replace("&lt;", "<").replace("&gt;", ">");
+        assert!(shown.contains(operator), "{name}: {operator} is not in {shown}");
+    }
+}
