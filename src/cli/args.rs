@@ -115,6 +115,18 @@ pub enum Command {
         #[command(subcommand)]
         command: FlinkCommand,
     },
+    /// Print the completions of a shell: source <(tidegate completions bash)
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the words that may come next
+    #[command(hide = true)]
+    CompleteWords {
+        /// The words so far
+        #[arg(last = true)]
+        words: Vec<String>,
+    },
     /// Explain an error code
     Explain {
         /// The code: flink.unreachable
@@ -131,6 +143,14 @@ pub enum Command {
         #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["name", "json"])]
         definitions: Option<Option<PathBuf>>,
     },
+}
+
+/// The shells that completions are for.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod approve;
 mod check;
 mod cluster;
+mod completions;
 mod docs;
 mod flink;
 mod init;
@@ -89,6 +90,8 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Cancel { job, env } => jobs::cancel(&session, &job, env.as_deref()),
         Command::Cluster { command } => cluster::cluster(&session, &command),
         Command::Flink { command } => flink::flink(&session, &command),
+        Command::Completions { shell } => Ok(completions::completions(&session, shell)),
+        Command::CompleteWords { words } => Ok(completions::words(&session, &words)),
         Command::Explain { code } => explain(&session, &code),
         Command::Docs { definitions: Some(folder), .. } => docs::definitions(&session, folder.as_deref()),
         Command::Docs { name, json, definitions: None } => docs::docs(&session, name.as_deref(), json),

@@ -1,0 +1,103 @@
+//! `tidegate completions`: scripts for shells, which ask this program for the words that may come next.
+
+use clap::CommandFactory;
+
+use super::Session;
+use crate::base::code;
+use crate::cli::Outcome;
+use crate::cli::args::{Arguments, Shell};
+use crate::script::reference;
+use crate::workspace::Workspace;
+use crate::workspace::inspect::inspect;
+
+const BASH: &str = r#"_tidegate() {
+    local line="${COMP_LINE:0:COMP_POINT}" current=""
+    local -a words
+    read -ra words <<< "$line"
+    if [[ "$line" != *[[:space:]] ]]; then
+        current="${words[-1]}"
+        unset 'words[-1]'
+    fi
+    local IFS=$'\n'
+    COMPREPLY=($(compgen -W "$(tidegate complete-words -- "${words[@]:1}" 2>/dev/null)" -- "$current"))
+    # What stands before the last colon is no part of the word for readline.
+    if [[ "$current" == *:* ]]; then
+        local before="${current%"${current##*:}"}"
+        COMPREPLY=("${COMPREPLY[@]#"$before"}")
+    fi
+}
+complete -F _tidegate tidegate
+"#;
+
+const FISH: &str = "complete -c tidegate -f -a '(tidegate complete-words -- (commandline -opc)[2..-1] 2>/dev/null)'\n";
+
+pub(super) fn completions(session: &Session<'_>, shell: Shell) -> Outcome {
+    session.terminal.data(&match shell {
+        Shell::Bash => BASH.to_owned(),
+        Shell::Zsh => format!("autoload -U +X bashcompinit && bashcompinit\n{BASH}"),
+        Shell::Fish => FISH.to_owned(),
+    });
+    Outcome::Done
+}
+
+/// Prints what may follow the words, one a line. What cannot be found out is left out: a completion says no errors.
+pub(super) fn words(session: &Session<'_>, words: &[String]) -> Outcome {
+    let found = candidates(session, words);
+    session.terminal.data(&found.iter().map(|word| format!("{word}\n")).collect::<String>());
+    Outcome::Done
+}
+
+fn candidates(session: &Session<'_>, words: &[String]) -> Vec<String> {
+    let mut command = Arguments::command();
+    command.build();
+    let mut names = Vec::new();
+    let mut node = &command;
+    for word in words {
+        if let Some(inner) = node.get_subcommands().find(|inner| inner.get_name() == word) {
+            node = inner;
+            names.push(word.as_str());
+        }
+    }
+    let last = words.last().map(String::as_str).unwrap_or_default();
+    if matches!(last, "--env" | "-e") {
+        return inspect(session.folder, None)
+            .map(|(_, known)| known.environments.into_iter().map(|one| one.name).collect())
+            .unwrap_or_default();
+    }
+    let mut found: Vec<String> = node
+        .get_subcommands()
+        .filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
+        .map(|inner| inner.get_name().to_owned())
+        .collect();
+    found.extend(of(session, &names));
+    found.extend(node.get_arguments().filter_map(|argument| Some(format!("--{}", argument.get_long()?))));
+    found
+}
+
+/// The names that a command takes.
+fn of(session: &Session<'_>, command: &[&str]) -> Vec<String> {
+    let workspace = || {
+        Workspace::open(session.folder, &session.cancel, std::sync::Arc::new(|_: &crate::ops::cluster::Told| {})).ok()
+    };
+    match command {
+        ["run" | "plan" | "check"] => {
+            let scripts = inspect(session.folder, None).and_then(|(files, _)| files.scripts()).unwrap_or_default();
+            scripts.iter().map(|name| name.trim_end_matches(".rhai").to_owned()).collect()
+        }
+        ["explain"] => code::ALL.iter().map(|code| code.name.to_owned()).collect(),
+        ["docs"] => reference::names().unwrap_or_default(),
+        ["cluster", "up" | "down" | "status"] => {
+            inspect(session.folder, None).map(|(_, known)| known.clusters).unwrap_or_default()
+        }
+        ["resume" | "abandon" | "approve"] | ["runs", "show"] => {
+            let runs = workspace().and_then(|workspace| workspace.services.store.runs(50).ok()).unwrap_or_default();
+            let is_wanted = |run: &&crate::model::run::Run| command == ["runs", "show"] || run.status.is_open();
+            runs.iter().filter(is_wanted).map(|run| format!("r{}", run.id)).collect()
+        }
+        ["cancel" | "logs"] => {
+            let jobs = workspace().and_then(|workspace| workspace.services.store.jobs(None).ok()).unwrap_or_default();
+            jobs.into_iter().map(|job| job.name).collect()
+        }
+        _ => Vec::new(),
+    }
+}
