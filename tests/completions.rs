@@ -35,7 +35,8 @@ fn words_are_completed() {
     ] {
         let mut found = offered(folder.path(), line);
         let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        (found.sort(), words.sort());
+        found.sort();
+        words.sort();
         assert_eq!(found, words, "{line}");
     }
 }

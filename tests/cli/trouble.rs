@@ -71,3 +71,28 @@ fn sql_that_flink_refuses() {
     }
     assert!(flink.executions().is_empty());
 }
+
+#[test]
+fn a_stale_answer_loses_no_checkpoint() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink);
+    let job = JOB.replace("\"orders.sql\" }", "\"orders.sql\", checkpointing: #{ interval: \"1s\" } }");
+    assert!(workspace.script(&job).contains("exit code: 0"));
+    let id = flink.executions()[0].job_id.clone();
+    let path = flink.with(|cluster| {
+        cluster.complete_checkpoint(&id);
+        cluster.complete_checkpoint(&id)
+    });
+    // What Flink serves for some seconds: the checkpoint before, which the newer one has replaced since.
+    let stale = serde_json::json!({
+        "counts": {"restored": 0, "total": 1, "in_progress": 0, "completed": 1, "failed": 0},
+        "summary": {}, "history": [],
+        "latest": {"completed": {"className": "completed", "id": 1, "status": "COMPLETED", "is_savepoint": false,
+            "trigger_timestamp": 1, "latest_ack_timestamp": 1, "state_size": 1, "checkpoint_type": "CHECKPOINT", "tasks": {},
+            "external_path": "file:/checkpoints/old", "discarded": true}, "savepoint": null, "failed": null, "restored": null},
+    });
+    flink.fault("GET", "/checkpoints", 1, Fault::AnswerBefore(Reply::json(200, &stale)));
+    let said = workspace.tidegate(&["cancel", "orders"]);
+    let tail = path.rsplit('/').next().unwrap();
+    assert!(said.contains("its newest checkpoint stays: file:") && said.contains(tail), "{tail}: {said}");
+}
