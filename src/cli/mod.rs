@@ -47,6 +47,10 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version go to standard output, with success.
             let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if !is_asked_for && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                terminal::Terminal::new(false).error(&usage(&error));
+                return ExitCode::from(2);
+            }
             let shown = error.print().is_ok();
             return ExitCode::from(if is_asked_for && shown { 0 } else { 2 });
         }
@@ -59,6 +63,20 @@ pub fn main() -> ExitCode {
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// What clap says of a command line, as an error of ours: its first sentence, its tip, or else how the command is used.
+fn usage(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let paragraph: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let message = paragraph.join(" ").trim_start_matches("error: ").replace('\'', "`");
+    let after = |word: &str| text.lines().find_map(|line| line.trim().strip_prefix(word)).map(str::trim);
+    let hint = match (after("tip:"), after("Usage:")) {
+        (Some(tip), _) => tip.replace('\'', "`"),
+        (None, Some(usage)) => usage.to_owned(),
+        (None, None) => "`tidegate --help` lists what there is".to_owned(),
+    };
+    Error::new(&crate::base::code::USAGE, message).hint(hint)
 }
 
 fn exit_code(error: &Error) -> u8 {

@@ -5,6 +5,15 @@ use insta::assert_snapshot;
 use super::Workspace;
 
 #[test]
+fn command_lines_that_cannot_be_understood() {
+    let workspace = Workspace::idle();
+    assert_snapshot!("usage_argument", workspace.tidegate(&["run", "it", "--environment", "local"]));
+    assert_snapshot!("usage_command", workspace.tidegate(&["runn", "it"]));
+    assert_snapshot!("usage_missing", workspace.tidegate(&["explain"]));
+    assert_snapshot!("usage_value", workspace.tidegate(&["completions", "tcsh"]));
+}
+
+#[test]
 fn no_workspace_and_init() {
     let workspace = Workspace::empty();
     assert_snapshot!("no_workspace", workspace.tidegate(&["ps"]));
