@@ -195,13 +195,6 @@ fn inner(kind: Type) -> Type {
     }
 }
 
-impl Nested {
-    /// Whether a field receives this map.
-    pub fn is_of(&self, field: &Field) -> bool {
-        self.key == field.name && inner(field.kind).fields().eq(self.fields.iter().copied())
-    }
-}
-
 /// What a field is for, the words that it may be included.
 pub fn meaning(field: &Field, quote: &str) -> String {
     match words(inner(field.kind), quote) {

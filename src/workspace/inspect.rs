@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::{file, locate, open};
 use crate::api::host::Environment;
-use crate::base::{Error, Result, code};
+use crate::base::Result;
 use crate::drivers::folder::Folder;
+use crate::model::workspace_file::WorkspaceFile;
 use crate::ops::texts::Texts;
 use crate::script::check::Knowledge;
 
@@ -14,23 +15,24 @@ use crate::script::check::Knowledge;
 /// # Errors
 /// `workspace.*`, `environment.unknown`.
 pub fn inspect(given: Option<&Path>, environment: Option<&str>) -> Result<(Texts, Knowledge)> {
-    let here = std::env::current_dir().map_err(|error| {
-        Error::new(&code::WORKSPACE_NOT_FOUND, "the current folder cannot be read").caused_by(error)
-    })?;
-    let root = locate::locate(given, &here)?;
-    let file = file::read(&root)?;
-    let chosen = environment.map(|name| open::environment(&file, Some(name))).transpose()?;
+    let root = locate::from_here(given)?;
+    let known = knowledge(&file::read(&root)?, environment)?;
+    Ok((Texts::new(Folder::new(&root)?), known))
+}
+
+/// The names that `tidegate.yaml` defines, for one environment or for all.
+pub(super) fn knowledge(file: &WorkspaceFile, environment: Option<&str>) -> Result<Knowledge> {
+    let chosen = environment.map(|name| open::environment(file, Some(name))).transpose()?;
     let all: Vec<Environment> =
-        file.environments.keys().map(|name| open::environment(&file, Some(name))).collect::<Result<_>>()?;
+        file.environments.keys().map(|name| open::environment(file, Some(name))).collect::<Result<_>>()?;
     let (environments, others) = match chosen {
         Some(chosen) => all.into_iter().partition(|one| one.name == chosen.name),
         None => (all, Vec::new()),
     };
-    let knowledge = Knowledge {
+    Ok(Knowledge {
         environments,
         others,
         clusters: file.clusters.keys().cloned().collect(),
         secrets: file.secrets.keys().cloned().collect(),
-    };
-    Ok((Texts::new(Folder::new(&root)?), knowledge))
+    })
 }

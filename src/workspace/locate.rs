@@ -7,6 +7,17 @@ use crate::base::{Error, Result, code};
 /// The name of the file that makes a folder a workspace.
 pub const FILE: &str = "tidegate.yaml";
 
+/// The folder of the workspace: `given`, or the nearest one at or above the current folder.
+///
+/// # Errors
+/// `workspace.not_found`.
+pub fn from_here(given: Option<&Path>) -> Result<PathBuf> {
+    let here = std::env::current_dir().map_err(|error| {
+        Error::new(&code::WORKSPACE_NOT_FOUND, "the current folder cannot be read").caused_by(error)
+    })?;
+    locate(given, &here)
+}
+
 /// The folder of the workspace: `given`, or the nearest one at or above `from` that has a `tidegate.yaml`.
 ///
 /// # Errors

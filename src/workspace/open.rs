@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::inspect::knowledge;
 use super::{file, locate};
 use crate::api::host::Environment;
 use crate::base::cancel::Cancel;
@@ -17,6 +18,8 @@ use crate::model::workspace_file::{Cluster, WorkspaceFile};
 use crate::ops::cluster::{Clusters, Definition, Progress};
 use crate::ops::files::Files;
 use crate::ops::services::Services;
+use crate::ops::texts::Texts;
+use crate::script::check::Knowledge;
 use crate::store::Store;
 
 /// An open workspace.
@@ -33,10 +36,7 @@ impl Workspace {
     /// # Errors
     /// `workspace.*`, `state.*`.
     pub fn open(given: Option<&Path>, cancel: &Cancel, progress: Progress) -> Result<Self> {
-        let here = std::env::current_dir().map_err(|error| {
-            Error::new(&code::WORKSPACE_NOT_FOUND, "the current folder cannot be read").caused_by(error)
-        })?;
-        let root = locate::locate(given, &here)?;
+        let root = locate::from_here(given)?;
         let file = file::read(&root)?;
         let folder = Folder::new(&root)?;
         let state = state_directory(&root, file.state_dir.as_deref());
@@ -54,6 +54,14 @@ impl Workspace {
             clusters: Clusters::new(definitions, cancel.clone(), progress),
         };
         Ok(Self { file, services: Arc::new(services) })
+    }
+
+    /// What a check of this workspace needs; see [`super::inspect::inspect`].
+    ///
+    /// # Errors
+    /// As [`Workspace::environment`].
+    pub fn inspect(&self, environment: Option<&str>) -> Result<(Texts, Knowledge)> {
+        Ok((Texts::new(self.services.folder.clone()), knowledge(&self.file, environment)?))
     }
 
     /// An environment as a run sees it: the one of this name, the default one, or the only one.

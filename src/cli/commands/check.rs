@@ -6,6 +6,7 @@ use crate::cli::Outcome;
 use crate::cli::args;
 use crate::script::check::{self, Report};
 use crate::script::runner::Script;
+use crate::workspace::Workspace;
 use crate::workspace::inspect::inspect;
 
 /// How many places are shown of one reason for not checking.
@@ -36,8 +37,8 @@ pub(super) fn check(session: &Session<'_>, arguments: &args::Check) -> Result<Ou
 ///
 /// # Errors
 /// As the check itself.
-pub(super) fn passes(session: &Session<'_>, script: &Script, environment: &str) -> Result<bool> {
-    let (files, knowledge) = inspect(session.folder, Some(environment))?;
+pub(super) fn passes(session: &Session<'_>, workspace: &Workspace, script: &Script, environment: &str) -> Result<bool> {
+    let (files, knowledge) = workspace.inspect(Some(environment))?;
     let report = check::check_scripts(&files, &knowledge, std::slice::from_ref(script))?;
     tell(session, &report);
     if report.findings.len() > 1 {

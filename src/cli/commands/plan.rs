@@ -17,7 +17,7 @@ pub(super) fn plan(session: &Session<'_>, arguments: &args::Plan) -> Result<Outc
     let environment = workspace.environment(arguments.env.as_deref())?;
     let setting = session.setting(&workspace);
     let script = Script::named(&arguments.script);
-    if !super::check::passes(session, &script, &environment.name)? {
+    if !super::check::passes(session, &workspace, &script, &environment.name)? {
         return Ok(Outcome::Failed);
     }
     let mut plan = planning::plan(&setting, &script, &environment, &parameters(&arguments.parameters)?)?;

@@ -35,7 +35,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &args::Run) -> Result<Outcom
     if arguments.help {
         return help(session, shown, &runner::declared(&setting, &script, &environment)?);
     }
-    if !super::check::passes(session, &script, &environment.name)? {
+    if !super::check::passes(session, &workspace, &script, &environment.name)? {
         return Ok(Outcome::Failed);
     }
     let report = runner::start(&setting, &script, &environment, &parameters(&arguments.parameters)?)?;

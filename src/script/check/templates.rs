@@ -10,9 +10,10 @@ use super::load::inside_literal;
 use super::walk::Walker;
 use crate::api::convert::to_json;
 use crate::api::declare::{Function, Type};
+use crate::api::host::Environment;
 use crate::base::error::Place;
 use crate::base::{Error, Result, code, suggest};
-use crate::ops::render::{self, INLINE, Source};
+use crate::ops::render::{self, INLINE, Rendered, Source};
 use crate::ops::texts::Texts;
 
 /// Looks at every template of a workspace by itself; gives how many there are.
@@ -135,15 +136,12 @@ fn one(walker: &mut Walker<'_>, subject: &Subject<'_>, vars: Option<&Expr>, inde
             .collect()
     });
     if let Some(over) = over {
-        let variables = crate::api::sql::variables(&environment.vars, &over);
-        let source = if subject.is_inline { Source::Text(subject.text) } else { Source::Template(subject.name) };
-        let rendered = render::render_from(&load, source, &variables);
+        let rendered = rendered(walker, subject, &environment, &over);
         let checked = rendered.and_then(|rendered| match subject.is_job {
             true => render::statements(&rendered).map(|statements| {
                 statements.iter().find_map(|statement| {
-                    leftover(&statement.text.to_string())
-                        .map(|at| statement.place(at.1, at.2))
-                        .zip(leftover(&statement.text.to_string()))
+                    let (name, line, column) = leftover(&statement.text.to_string())?;
+                    Some((statement.place(line, column), name))
                 })
             }),
             false => Ok(None),
@@ -155,7 +153,7 @@ fn one(walker: &mut Walker<'_>, subject: &Subject<'_>, vars: Option<&Expr>, inde
                 walker.leave("templates that fit only some environments, under a condition", subject.position);
             }
             Err(error) => tell(walker, subject, error),
-            Ok(Some((place, (name, ..)))) => {
+            Ok(Some((place, name))) => {
                 let error = Error::new(
                     &code::SQL_INVALID,
                     format!("`${{{name}}}` is left in the SQL, and Flink knows no variables"),
@@ -201,13 +199,22 @@ fn one(walker: &mut Walker<'_>, subject: &Subject<'_>, vars: Option<&Expr>, inde
     walker.leave("what templates become with values that are computed", subject.position);
 }
 
+/// The text as it becomes in an environment, with the variables `over` those of it.
+fn rendered(
+    walker: &Walker<'_>,
+    subject: &Subject<'_>,
+    environment: &Environment,
+    over: &BTreeMap<String, Value>,
+) -> Result<Rendered> {
+    let load = |name: &str| walker.files.template(name);
+    let source = if subject.is_inline { Source::Text(subject.text) } else { Source::Template(subject.name) };
+    render::render_from(&load, source, &crate::api::sql::variables(&environment.vars, over))
+}
+
 /// Whether the text can be rendered for another environment.
 fn is_fine_elsewhere(walker: &Walker<'_>, subject: &Subject<'_>, over: &BTreeMap<String, Value>) -> bool {
-    let load = |name: &str| walker.files.template(name);
     walker.knowledge.environments.iter().chain(&walker.knowledge.others).any(|environment| {
-        let variables = crate::api::sql::variables(&environment.vars, over);
-        let source = if subject.is_inline { Source::Text(subject.text) } else { Source::Template(subject.name) };
-        render::render_from(&load, source, &variables).is_ok_and(|rendered| render::statements(&rendered).is_ok())
+        rendered(walker, subject, environment, over).is_ok_and(|rendered| render::statements(&rendered).is_ok())
     })
 }
 

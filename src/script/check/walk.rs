@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{ASTNode, BinaryExpr, Engine, Expr, FlowControl, Position, Stmt};
+use rhai::{ASTNode, Engine, Expr, FlowControl, Position, Stmt};
 
 use super::Knowledge;
 use super::catalog::Catalog;
@@ -223,7 +223,10 @@ impl<'a> Walker<'a> {
                 let on = self.expression(&pair.lhs);
                 self.chain(on, &pair.rhs)
             }
-            Expr::Index(pair, ..) => self.index(pair),
+            Expr::Index(pair, ..) => {
+                self.expression(&pair.lhs);
+                self.index(&pair.rhs)
+            }
             Expr::And(parts, _) | Expr::Or(parts, _) => {
                 self.under_condition(|walker| walker.each(parts));
                 Kind::Bool
@@ -246,9 +249,9 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn index(&mut self, pair: &BinaryExpr) -> Kind {
-        self.expression(&pair.lhs);
-        match &pair.rhs {
+    /// What stands in the brackets of an index, and what follows them.
+    fn index(&mut self, part: &Expr) -> Kind {
+        match part {
             // `a[0].b`: what follows the index hangs below it.
             Expr::Dot(inner, ..) | Expr::Index(inner, ..) => {
                 self.expression(&inner.lhs);
@@ -272,16 +275,7 @@ impl<'a> Walker<'a> {
             }
             Expr::Index(pair, ..) => {
                 self.chain(on, &pair.lhs);
-                match &pair.rhs {
-                    Expr::Dot(inner, ..) | Expr::Index(inner, ..) => {
-                        self.expression(&inner.lhs);
-                        self.chain(Kind::Unknown, &inner.rhs)
-                    }
-                    index => {
-                        self.expression(index);
-                        Kind::Unknown
-                    }
-                }
+                self.index(&pair.rhs)
             }
             other => {
                 self.expression(other);
