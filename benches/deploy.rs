@@ -11,8 +11,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use base64::Engine as _;
-use serde_json::Value;
-use support::{Figures, Workspace, line, run, run_measured};
+use support::{Cluster, Figures, Workspace, line, run, run_measured};
 use tidegate::drivers::local::java::OPENED;
 
 const ROUNDS: usize = 5;
@@ -33,21 +32,7 @@ const TABLE: &str = "CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datage
 const SINK: &str = "CREATE TABLE sums (s BIGINT) WITH ('connector' = 'blackhole')";
 const INSERT: &str = "INSERT INTO sums SELECT n + 1 FROM numbers";
 
-/// A local cluster that is stopped at the end, however that comes.
-struct Cluster<'a>(&'a Workspace);
-
-impl Drop for Cluster<'_> {
-    fn drop(&mut self) {
-        let _ = self.0.tidegate(&["cluster", "down"]).status();
-    }
-}
-
 impl Cluster<'_> {
-    fn status(&self) -> Value {
-        let (_, text) = run(&mut self.0.tidegate(&["cluster", "status", "laptop", "--json"]));
-        serde_json::from_str::<Value>(&text).unwrap()[0].clone()
-    }
-
     /// Waits until every job has ended: what was deployed before takes nothing from what is measured next.
     fn settle(&self) {
         loop {
@@ -92,8 +77,7 @@ fn flink(cluster: &Cluster<'_>, name: &str) -> Command {
 fn main() {
     let template = [TABLE, SINK, INSERT].map(|statement| format!("{statement};\n")).concat();
     let workspace = Workspace::new(FILE, &[("scripts/bench.rhai", SCRIPT), ("templates/bench.sql", &template)]);
-    let cluster = Cluster(&workspace);
-    run(&mut workspace.tidegate(&["cluster", "up"]));
+    let cluster = Cluster::up(&workspace);
     let ours = |name: &str| workspace.tidegate(&["run", "bench", "-p", &format!("name={name}")]);
 
     // Both once before: the jar is uploaded, the JobManager has loaded its planner, the files are in memory.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
-use support::{Figures, Workspace, line, run};
+use support::{Cluster, Figures, Workspace, line, run};
 
 const JOBS: usize = 100;
 const AT_ONCE: usize = 8;
@@ -42,23 +42,12 @@ fn script() -> String {
     )
 }
 
-/// A local cluster that is stopped at the end, however that comes.
-struct Cluster<'a>(&'a Workspace);
-
-impl Drop for Cluster<'_> {
-    fn drop(&mut self) {
-        let _ = self.0.tidegate(&["cluster", "down"]).status();
-    }
-}
-
 fn main() {
     let template = [TABLE, SINK, INSERT].map(|statement| format!("{statement};\n")).concat();
     let script = script();
     let workspace = Workspace::new(FILE, &[("scripts/bench.rhai", &script), ("templates/bench.sql", &template)]);
-    let _cluster = Cluster(&workspace);
-    run(&mut workspace.tidegate(&["cluster", "up"]));
-    let (_, status) = run(&mut workspace.tidegate(&["cluster", "status", "laptop", "--json"]));
-    let url = serde_json::from_str::<Value>(&status).unwrap()[0]["url"].as_str().unwrap().to_owned();
+    let cluster = Cluster::up(&workspace);
+    let url = cluster.status()["url"].as_str().unwrap().to_owned();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let rest = Rest { client: reqwest::Client::new(), url };
     let ours = |round: &str, jobs: usize| {

@@ -3,16 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
-use rhai::{Dynamic, Position};
-use tidegate::api::throw::Fatal;
-use tidegate::base::Result;
-use tidegate::base::cancel::Cancel;
 use tidegate::cli::args::Arguments;
-use tidegate::script::runner::modules;
-use tidegate::script::{Interpreter, Limits, Setup, Sources, stdlib};
+use tidegate::script::library::interpreter;
 
 struct Document {
     path: PathBuf,
@@ -79,32 +73,6 @@ fn blocks_of(language: &str) -> Vec<(String, String)> {
     }
     assert!(!found.is_empty(), "no block of {language}");
     found
-}
-
-struct Library;
-
-impl Sources for Library {
-    fn load(&self, _: &str) -> Result<Option<String>> {
-        Ok(None)
-    }
-
-    fn std(&self, name: &str) -> Option<&'static str> {
-        stdlib::text(name)
-    }
-}
-
-fn interpreter() -> Interpreter {
-    let (modules, global) = modules();
-    Interpreter::new(Setup {
-        modules,
-        global,
-        sources: Arc::new(Library),
-        cancel: Cancel::default(),
-        fatal: Fatal::default(),
-        limits: Limits::default(),
-        print: Box::new(|_: &str, _: Option<&str>, _: Position| {}),
-        tag: Dynamic::UNIT,
-    })
 }
 
 #[test]

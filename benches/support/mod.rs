@@ -37,6 +37,32 @@ impl Workspace {
     }
 }
 
+/// The local cluster `laptop` of a workspace, stopped at the end, however that comes.
+pub struct Cluster<'a>(pub &'a Workspace);
+
+impl<'a> Cluster<'a> {
+    /// Starts it.
+    pub fn up(workspace: &'a Workspace) -> Self {
+        // The value is there first: what a failed start leaves is ended too.
+        let cluster = Self(workspace);
+        run(&mut workspace.tidegate(&["cluster", "up", "laptop"]));
+        cluster
+    }
+
+    /// What tidegate says of it.
+    pub fn status(&self) -> serde_json::Value {
+        let (_, text) = run(&mut self.0.tidegate(&["cluster", "status", "laptop", "--json"]));
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()[0].clone()
+    }
+}
+
+impl Drop for Cluster<'_> {
+    fn drop(&mut self) {
+        // Where it fails, its own words are on the terminal.
+        let _ = self.0.tidegate(&["cluster", "down", "laptop"]).status();
+    }
+}
+
 /// Runs a child that has to end well; gives its wall time and what it printed.
 pub fn run(command: &mut Command) -> (Duration, String) {
     command.stdin(Stdio::null());

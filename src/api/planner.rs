@@ -40,7 +40,7 @@ pub struct Planner {
 
 impl Planner {
     /// Tells a change at the place of the call.
-    pub fn tell(&self, call: &Call<'_>, change: Change, spec: Option<Arc<JobSpec>>) {
+    fn tell(&self, call: &Call<'_>, change: Change, spec: Option<Arc<JobSpec>>) {
         let position = call.context.call_position();
         let place = Place {
             file: call.host.called_in(call.context, call.function.name),
@@ -52,6 +52,11 @@ impl Planner {
         let class = call.function.class.name();
         let entry = Entry { change, function: call.name.to_owned(), class, place, spec };
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    }
+
+    /// Tells that a function with an effect of another kind would be called.
+    pub fn tell_call(&self, call: &Call<'_>, notes: Vec<String>) {
+        self.tell(call, Change::new(Action::Call, call.name, notes), None);
     }
 
     /// Tells what would be done with a job, and gives the handle that the script goes on with.
@@ -94,14 +99,7 @@ pub fn planned(
     match call.function.planning {
         Planning::With(plan) => plan(call, planner),
         Planning::Ends => {
-            let change = Change {
-                action: Action::Call,
-                subject: call.name.to_owned(),
-                notes: Vec::new(),
-                differences: Vec::new(),
-                blocked: None,
-            };
-            planner.tell(call, change, None);
+            planner.tell_call(call, Vec::new());
             Err(ends(format!("what `{}` gives is known only when it has been called", call.name)))
         }
         Planning::Stale if planner.has_changes() => {

@@ -9,7 +9,6 @@ use super::job_options;
 use super::planner::Planner;
 use super::types::{Type, options};
 use crate::base::{Error, Result, clock, code, duration};
-use crate::model::plan::{Action, Change};
 use crate::ops::approval;
 use crate::ops::effect::Acting;
 
@@ -35,14 +34,7 @@ pub(super) fn approve(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
 pub(super) fn would_ask(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     let (message, timeout) = asked(call)?;
     let patience = timeout.map_or_else(String::new, |timeout| format!(", for {} at most", duration::show(timeout)));
-    let change = Change {
-        action: Action::Call,
-        subject: call.name.to_owned(),
-        notes: vec![format!("waits for somebody{patience}: {message}")],
-        differences: Vec::new(),
-        blocked: None,
-    };
-    planner.tell(call, change, None);
+    planner.tell_call(call, vec![format!("waits for somebody{patience}: {message}")]);
     Ok(json!({ "by": "somebody", "at": clock::rfc3339(clock::now()), "reason": null }))
 }
 

@@ -7,7 +7,6 @@ use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, 
 use super::planner::Planner;
 use crate::base::{Error, Result, code};
 use crate::model::class::Class;
-use crate::model::plan::{Action, Change};
 use crate::ops::effect::Acting;
 use crate::ops::query::{self, Arguments};
 use crate::ops::values;
@@ -69,14 +68,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
 
 /// A plan tells the key, and leaves it as it is.
 fn would_change(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
-    let change = Change {
-        action: Action::Call,
-        subject: call.name.to_owned(),
-        notes: vec![format!("`{}`", call.string(0))],
-        differences: Vec::new(),
-        blocked: None,
-    };
-    planner.tell(call, change, None);
+    planner.tell_call(call, vec![format!("`{}`", call.string(0))]);
     Ok(Value::Null)
 }
 

@@ -64,3 +64,10 @@ pub struct Change {
     /// Why it would be refused.
     pub blocked: Option<Error>,
 }
+
+impl Change {
+    /// A change that nothing stands against, with no differences to tell.
+    pub fn new(action: Action, subject: impl Into<String>, notes: Vec<String>) -> Self {
+        Self { action, subject: subject.into(), notes, differences: Vec::new(), blocked: None }
+    }
+}

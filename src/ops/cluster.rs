@@ -124,13 +124,15 @@ impl Connection {
             let own: Vec<_> = own.filter_map(|checkpoint| Some((checkpoint.id, checkpoint.external_path?))).collect();
             // Flink answers from a copy that is some seconds old. One that a newer checkpoint has replaced is marked as
             // discarded there, and the newer one is not in it yet: the answer holds only when the copy is a new one.
-            let patience = match patience {
-                Some(patience) => patience,
-                None => *patience.insert(self.refresh_interval().await?),
-            };
-            if own.is_empty() && begun.elapsed() <= patience {
-                tokio::time::sleep(Duration::from_millis(100).min(patience)).await;
-                continue;
+            if own.is_empty() {
+                let patience = match patience {
+                    Some(patience) => patience,
+                    None => *patience.insert(self.refresh_interval().await?),
+                };
+                if begun.elapsed() <= patience {
+                    tokio::time::sleep(Duration::from_millis(100).min(patience)).await;
+                    continue;
+                }
             }
             let restored = latest.restored.and_then(|restored| Some((restored.id, restored.external_path?)));
             return Ok(own.into_iter().chain(restored).max_by_key(|(id, _)| *id).map(|(_, path)| path));

@@ -6,7 +6,7 @@ use super::cluster::{Connection, Start};
 use super::effect::Acting;
 use super::facts;
 use super::services::Services;
-use super::standing::{changed, is_finished, is_missing, live, recorded};
+use super::standing::{changed, is_finished, is_missing, live, recorded, submitted_spec};
 use super::state_guard;
 use super::submit::{self, Sent};
 use super::upload;
@@ -132,13 +132,7 @@ async fn settle(services: &Services, connection: &Connection, spec: &JobSpec) ->
     else {
         return Ok(());
     };
-    let sent: JobSpec = serde_json::from_str(&open.spec).map_err(|error| {
-        Error::new(
-            &code::STATE_CORRUPT,
-            format!("the spec of attempt {} of `{}` cannot be read", open.number, job.name),
-        )
-        .caused_by(error)
-    })?;
+    let sent = submitted_spec(&open, &job.name)?;
     let settled = if open.cluster == connection.name {
         submit::drive(services, connection, &open, &sent, Sent::Perhaps).await
     } else {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::cluster::{Connection, Start};
 use super::deploy::{Options, spec_text};
 use super::services::Services;
-use super::standing::{changed, is_finished, is_missing, live, recorded};
+use super::standing::{changed, is_finished, is_missing, live, recorded, submitted_spec};
 use super::{facts, state_guard, wait};
 use crate::base::{Error, Result, clock, code};
 use crate::model::attempt::{Attempt, Submission};
@@ -35,14 +35,12 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
         return Ok(blocked(services, spec, Action::Unknown, newest, error));
     }
     if let (Some((connection, listing, attempt)), Some(job)) = (look.live, job) {
-        let old = attempt_spec(&attempt)?;
+        let old = submitted_spec(&attempt, &spec.identity.job)?;
         let facts = facts::of(&connection, spec, &attempt, Some(&listing), "unchanged");
         let change = |action, notes, differences, blocked| Change {
-            action,
-            subject: spec.identity.job.clone(),
-            notes,
             differences,
             blocked,
+            ..Change::new(action, &spec.identity.job, notes)
         };
         let runs = format!("attempt {} on `{}` is {}", attempt.number, connection.name, listing.state);
         let change = if attempt.spec_hash != spec.running_hash() {
@@ -66,14 +64,7 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
     {
         let facts = facts::of(connection, spec, newest, listing, "finished");
         let notes = vec![format!("attempt {} has FINISHED with this spec", newest.number)];
-        let change = Change {
-            action: Action::Noop,
-            subject: spec.identity.job.clone(),
-            notes,
-            differences: Vec::new(),
-            blocked: None,
-        };
-        return Ok(Planned { change, facts });
+        return Ok(Planned { change: Change::new(Action::Noop, &spec.identity.job, notes), facts });
     }
     let mut notes = look.notes;
     let restored = match (job, &look.connection) {
@@ -92,14 +83,14 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
         let end = listing.map(|listing| listing.state.clone()).or_else(|| before.end_state.clone());
         let end = end.unwrap_or_else(|| "not there any more".to_owned());
         notes.push(format!("attempt {} is {end}", before.number));
-        differences = spec_difference::running(&attempt_spec(before)?, spec);
+        differences = spec_difference::running(&submitted_spec(before, &spec.identity.job)?, spec);
     }
     let number = newest.map_or(0, |newest| newest.number) + 1;
     let from = restored.as_ref().map_or_else(|| "from nothing".to_owned(), |path| format!("from {path}"));
     notes.push(format!("attempt {number} on `{}`, {from}: {}", spec.cluster, brief(spec)));
     let action = if before.is_some() { Action::Restart } else { Action::Create };
     let facts = would_be(services, spec, number, look.connection.as_ref(), restored.as_deref(), "CREATED", "created");
-    let change = Change { action, subject: spec.identity.job.clone(), notes, differences, blocked: None };
+    let change = Change { differences, ..Change::new(action, &spec.identity.job, notes) };
     Ok(Planned { change, facts })
 }
 
@@ -124,14 +115,7 @@ pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
     let mut notes = look.notes;
     notes.push(format!("attempt {number} on `{}`: {}", spec.cluster, brief(spec)));
     let facts = would_be(services, spec, number, look.connection.as_ref(), None, "FINISHED", "observed");
-    let change = Change {
-        action: Action::Execute,
-        subject: spec.identity.job.clone(),
-        notes,
-        differences: Vec::new(),
-        blocked: None,
-    };
-    Ok(Planned { change, facts })
+    Ok(Planned { change: Change::new(Action::Execute, &spec.identity.job, notes), facts })
 }
 
 /// What cancelling a recorded job would do. `planned` where an earlier step of the plan would have started it.
@@ -139,13 +123,7 @@ pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
 /// # Errors
 /// `job.not_found`, `state.*`.
 pub async fn cancel(services: &Services, environment: &str, name: &str, planned: bool) -> Result<Planned> {
-    let change = |action, note: String| Change {
-        action,
-        subject: name.to_owned(),
-        notes: vec![note],
-        differences: Vec::new(),
-        blocked: None,
-    };
+    let change = |action, note: String| Change::new(action, name, vec![note]);
     let facts = |state: &str| json!({ "name": name, "environment": environment, "state": state, "planned": true });
     if planned {
         let note = "what this plan would have started".to_owned();
@@ -256,13 +234,8 @@ fn unsettled(look: &mut Look, seen: Option<(&str, &[Listed])>) {
 
 fn blocked(services: &Services, spec: &JobSpec, action: Action, newest: Option<&Attempt>, error: Error) -> Planned {
     let number = newest.map_or(0, |newest| newest.number) + 1;
-    let change = Change {
-        action,
-        subject: spec.identity.job.clone(),
-        notes: vec![format!("on `{}`: {}", spec.cluster, brief(spec))],
-        differences: Vec::new(),
-        blocked: Some(error),
-    };
+    let notes = vec![format!("on `{}`: {}", spec.cluster, brief(spec))];
+    let change = Change { blocked: Some(error), ..Change::new(action, &spec.identity.job, notes) };
     Planned { change, facts: would_be(services, spec, number, None, None, "CREATED", "created") }
 }
 
@@ -297,13 +270,6 @@ fn would_be(
         facts["tasks_total"] = 0.into();
     }
     facts
-}
-
-fn attempt_spec(attempt: &Attempt) -> Result<JobSpec> {
-    serde_json::from_str(&attempt.spec).map_err(|error| {
-        Error::new(&code::STATE_CORRUPT, format!("the spec of attempt {} cannot be read", attempt.number))
-            .caused_by(error)
-    })
 }
 
 /// A spec in a few words.

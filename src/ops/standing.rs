@@ -97,3 +97,11 @@ pub(super) fn changed(spec: &JobSpec, attempt: &Attempt) -> Error {
         spec.identity.job
     ))
 }
+
+/// The spec that an attempt of a job was submitted with.
+pub(super) fn submitted_spec(attempt: &Attempt, job: &str) -> Result<JobSpec> {
+    serde_json::from_str(&attempt.spec).map_err(|error| {
+        Error::new(&code::STATE_CORRUPT, format!("the spec of attempt {} of `{job}` cannot be read", attempt.number))
+            .caused_by(error)
+    })
+}

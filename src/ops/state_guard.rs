@@ -2,9 +2,9 @@
 
 use super::cluster::Connection;
 use super::services::Services;
+use super::standing::submitted_spec;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
-use crate::model::job_spec::JobSpec;
 use crate::model::job_status::is_terminal;
 use crate::store::JobRow;
 
@@ -32,13 +32,7 @@ pub async fn newest_state(
         if allow_state_loss == Some(format!("attempt-{}", attempt.number).as_str()) {
             return Ok(None);
         }
-        let spec: JobSpec = serde_json::from_str(&attempt.spec).map_err(|error| {
-            Error::new(
-                &code::STATE_CORRUPT,
-                format!("the spec of attempt {} of `{}` cannot be read", attempt.number, job.name),
-            )
-            .caused_by(error)
-        })?;
+        let spec = submitted_spec(attempt, &job.name)?;
         let was_stateful = spec.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some();
         if !was_stateful {
             return Ok(None);

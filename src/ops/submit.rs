@@ -117,11 +117,7 @@ pub async fn drive(
             Ok(Answer::Duplicate) if pursuit.doubt.is_some() => return pursuit.accepted().await,
             Ok(Answer::Duplicate) => return pursuit.id_is_taken(),
             Ok(Answer::JarMissing) if uploads < 3 => uploads += 1,
-            Ok(Answer::JarMissing) => {
-                let error = Error::new(&code::FLINK_REFUSED, "the JobManager forgets uploaded jars at once")
-                    .hint("set `web.upload.dir` of the cluster to a folder that stays, and look at its disk");
-                return Err(pursuit.refused(error)?);
-            }
+            Ok(Answer::JarMissing) => return Err(pursuit.refused(upload::forgotten())?),
             Ok(Answer::Refused { status, body }) => match connection.job(&attempt.flink_id).await {
                 // main() may submit and then fail: the job is there all the same.
                 Ok(Some(_)) => return pursuit.accepted().await,

@@ -3,7 +3,7 @@
 
 use super::inputs::artifact_path;
 use super::services::Services;
-use crate::base::Result;
+use crate::base::{Error, Result, code};
 use crate::drivers::flink::Client;
 use crate::drivers::payload::{self, Payload};
 use crate::model::job_spec::Artifact;
@@ -48,6 +48,12 @@ pub async fn ensure(client: &Client, payload: &Payload, again: bool) -> Result<S
         }
     }
     Ok(id)
+}
+
+/// The error for a cluster that has lost a jar each time that it was uploaded.
+pub(super) fn forgotten() -> Error {
+    Error::new(&code::FLINK_REFUSED, "the JobManager forgets uploaded jars at once")
+        .hint("set `web.upload.dir` of the cluster to a folder that stays, and look at its disk")
 }
 
 /// The main class to start a jar with: the one `wanted`, else the one of its manifest; checked to be in the jar, or in

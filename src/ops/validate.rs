@@ -45,10 +45,7 @@ pub async fn validate(services: &Services, spec: &JobSpec, catalogs: &[String]) 
                 return Err(refusal::explain(spec, status, &services.secrets.mask(&body), &connection));
             }
             Planning::JarMissing if !again => again = true,
-            Planning::JarMissing => {
-                return Err(Error::new(&code::FLINK_REFUSED, "the JobManager forgets uploaded jars at once")
-                    .hint("set `web.upload.dir` of the cluster to a folder that stays, and look at its disk"));
-            }
+            Planning::JarMissing => return Err(upload::forgotten()),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::cluster::{Connection, Start};
 use super::refusal;
 use super::services::Services;
+use super::standing::submitted_spec;
 use crate::base::duration::show;
 use crate::base::{Error, Result, clock, code};
 use crate::model::attempt::Attempt;
@@ -82,11 +83,7 @@ pub fn recorded(services: &Services, environment: &str, name: &str, number: u32)
     let attempt = services.store.attempt(job.id, number)?.ok_or_else(|| {
         Error::new(&code::JOB_NOT_FOUND, format!("`{name}` has no attempt {number} in the environment `{environment}`"))
     })?;
-    let spec = serde_json::from_str(&attempt.spec).map_err(|error| {
-        Error::new(&code::STATE_CORRUPT, format!("the spec of attempt {number} of `{name}` cannot be read"))
-            .caused_by(error)
-    })?;
-    Ok((spec, attempt))
+    Ok((submitted_spec(&attempt, name)?, attempt))
 }
 
 /// The error for a job that is not recorded, with the name that was perhaps meant.

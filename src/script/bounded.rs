@@ -34,7 +34,7 @@ pub(super) fn module() -> Shared<Module> {
     );
     add("split").set_into_module(&mut module, |context: NativeCallContext, text: &mut ImmutableString| {
         pieces(&context, text.split_whitespace().count())?;
-        Ok::<Array, Box<rhai::EvalAltResult>>(text.split_whitespace().map(Dynamic::from_piece).collect())
+        Ok::<Array, Box<rhai::EvalAltResult>>(text.split_whitespace().map(piece).collect())
     });
     add("split")
         .set_into_module(&mut module, |context: NativeCallContext, text: &mut ImmutableString, at: ImmutableString| {
@@ -58,16 +58,6 @@ pub(super) fn module() -> Shared<Module> {
     module.into()
 }
 
-trait Piece {
-    fn from_piece(text: &str) -> Self;
-}
-
-impl Piece for Dynamic {
-    fn from_piece(text: &str) -> Self {
-        text.to_owned().into()
-    }
-}
-
 fn replace(
     context: NativeCallContext,
     text: &mut ImmutableString,
@@ -88,7 +78,11 @@ fn replace(
 
 fn split(context: &NativeCallContext, text: &str, at: &str) -> Thrown<Array> {
     pieces(context, text.matches(at).count() + 1)?;
-    Ok(text.split(at).map(Dynamic::from_piece).collect())
+    Ok(text.split(at).map(piece).collect())
+}
+
+fn piece(text: &str) -> Dynamic {
+    text.to_owned().into()
 }
 
 fn pieces(context: &NativeCallContext, count: usize) -> Thrown<()> {

@@ -140,7 +140,8 @@ impl Sources for Library {
     }
 }
 
-fn interpreter() -> Interpreter {
+/// An interpreter for scripts that import nothing but the library: to parse them, not to run them.
+pub fn interpreter() -> Interpreter {
     let (modules, global) = modules();
     Interpreter::new(Setup {
         modules,
