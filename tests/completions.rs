@@ -19,6 +19,8 @@ fn words_are_completed() {
     let folder = tempfile::tempdir().unwrap();
     let made = Command::new(env!("CARGO_BIN_EXE_tidegate")).arg("init").current_dir(folder.path()).output().unwrap();
     assert!(made.status.success());
+    // Somebody else's file: no shell may run what its name says.
+    std::fs::write(folder.path().join("scripts/quick$(touch ran)`touch ran`.rhai"), "print(1);\n").unwrap();
     for (line, words) in [
         ("tidegate quick", &["quickstart"][..]),
         ("tidegate run qu", &["quickstart"]),
@@ -39,4 +41,5 @@ fn words_are_completed() {
         words.sort();
         assert_eq!(found, words, "{line}");
     }
+    assert!(!folder.path().join("ran").exists(), "a name was run");
 }

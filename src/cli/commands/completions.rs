@@ -10,21 +10,22 @@ use crate::script::reference;
 use crate::workspace::Workspace;
 use crate::workspace::inspect::inspect;
 
+/// For bash, and for zsh with its completions of bash. Words are compared and never expanded: names come from files that
+/// somebody else may have written.
 const BASH: &str = r#"_tidegate() {
-    local line="${COMP_LINE:0:COMP_POINT}" current=""
-    local -a words
-    read -ra words <<< "$line"
-    if [[ "$line" != *[[:space:]] ]]; then
-        current="${words[-1]}"
-        unset 'words[-1]'
-    fi
-    local IFS=$'\n'
-    COMPREPLY=($(compgen -W "$(tidegate complete-words -- "${words[@]:1}" 2>/dev/null)" -- "$current"))
+    local line="${COMP_LINE:0:$COMP_POINT}" word before=""
+    local rest="${line#*[[:space:]]}"
+    local current="${rest##*[[:space:]]}"
     # What stands before the last colon is no part of the word for readline.
-    if [[ "$current" == *:* ]]; then
-        local before="${current%"${current##*:}"}"
-        COMPREPLY=("${COMPREPLY[@]#"$before"}")
+    if [[ -n "$BASH_VERSION" && "$current" == *:* ]]; then
+        before="${current%"${current##*:}"}"
     fi
+    COMPREPLY=()
+    while IFS= read -r word; do
+        if [[ "$word" == "$current"* ]]; then
+            COMPREPLY+=("${word#"$before"}")
+        fi
+    done < <(tidegate complete-words -- "${rest%"$current"}" 2>/dev/null)
 }
 complete -F _tidegate tidegate
 "#;
@@ -34,7 +35,7 @@ const FISH: &str = "complete -c tidegate -f -a '(tidegate complete-words -- (com
 pub(super) fn completions(session: &Session<'_>, shell: Shell) -> Outcome {
     session.terminal.data(&match shell {
         Shell::Bash => BASH.to_owned(),
-        Shell::Zsh => format!("autoload -U +X bashcompinit && bashcompinit\n{BASH}"),
+        Shell::Zsh => format!("autoload -U +X compinit bashcompinit && compinit && bashcompinit\n{BASH}"),
         Shell::Fish => FISH.to_owned(),
     });
     Outcome::Done
@@ -42,9 +43,17 @@ pub(super) fn completions(session: &Session<'_>, shell: Shell) -> Outcome {
 
 /// Prints what may follow the words, one a line. What cannot be found out is left out: a completion says no errors.
 pub(super) fn words(session: &Session<'_>, words: &[String]) -> Outcome {
-    let found = candidates(session, words);
-    session.terminal.data(&found.iter().map(|word| format!("{word}\n")).collect::<String>());
+    // A shell gives its words one by one, or the line as it is.
+    let words: Vec<String> = words.iter().flat_map(|part| part.split_whitespace()).map(str::to_owned).collect();
+    let found = candidates(session, &words);
+    let plain = found.iter().filter(|word| is_plain(word));
+    session.terminal.data(&plain.map(|word| format!("{word}\n")).collect::<String>());
     Outcome::Done
+}
+
+/// Whether a shell takes a word for what it is: nothing in it is expanded when it stands on a command line.
+fn is_plain(word: &str) -> bool {
+    word.chars().all(|c| c.is_alphanumeric() || "-_.:/=+@,".contains(c))
 }
 
 fn candidates(session: &Session<'_>, words: &[String]) -> Vec<String> {
