@@ -6,6 +6,7 @@
 
 mod scripts;
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +19,9 @@ use scripts::SCRIPTS;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const MOST_MEGABYTES: f64 = 200.0;
+
+/// What no script may bring to light.
+const SECRET: &str = "hunter2-hunter2";
 
 fn workspace() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -102,6 +106,10 @@ fn play(name: &str, script: &str, codes: &[&str]) -> Seen {
         Some(format!("{name}: exit code {code:?}\n{out}{err}"))
     } else if !is_told {
         Some(format!("{name}: none of {codes:?}\n{out}{err}"))
+    } else if out.contains(SECRET) || err.contains(SECRET) {
+        Some(format!("{name}: the secret is shown\n{out}{err}"))
+    } else if work.join("x.db").exists() {
+        Some(format!("{name}: a file was made"))
     } else if megabytes > MOST_MEGABYTES {
         Some(format!("{name}: {megabytes:.0} MB"))
     } else if err.contains("panicked") || out.len() > (64 << 20) {
@@ -120,14 +128,16 @@ fn run(work: &Path, peak: &Path) -> (Option<i32>, String, String) {
                  sys.exit(ended if ended >= 0 else 100)\n";
     let mut command = Command::new("python3");
     command.args(["-c", watch]).arg(peak).arg(env!("CARGO_BIN_EXE_tidegate")).args(["run", "it"]);
-    command.current_dir(work).env("TIDEGATE_TEST_PANIC", "1").env("HOSTILE_SECRET", "hunter2-hunter2");
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    command.current_dir(work).env("HOSTILE_SECRET", SECRET);
+    // A group of its own, so that the program ends with the one that watches it.
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
     let pid = child.id();
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
     let output = receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
         let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        rustix::process::kill_process_group(pid, rustix::process::Signal::KILL).unwrap();
         receiver.recv().unwrap()
     });
     let output = output.unwrap();

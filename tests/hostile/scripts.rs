@@ -5,8 +5,13 @@ type Hostile = (&'static str, &'static str, &'static [&'static str]);
 
 const LIMIT: &[&str] = &["script.limit"];
 
-const REFUSED: &[&str] =
-    &["state.query_refused", "state.query_invalid", "state.query_limit", "argument.invalid", "state.full"];
+const REFUSED: &[&str] = &["state.query_refused"];
+
+const INVALID: &[&str] = &["state.query_invalid"];
+
+const QUERY_LIMIT: &[&str] = &["state.query_limit"];
+
+const ARGUMENT: &[&str] = &["argument.invalid"];
 
 pub(crate) const SCRIPTS: &[Hostile] = &[
     // Endless computations.
@@ -131,28 +136,33 @@ pub(crate) const SCRIPTS: &[Hostile] = &[
     ("a host", "http::get(\"http://127.0.0.1:1/\");", &["capability.denied"]),
     ("a post", "http::post(\"http://127.0.0.1:1/\", #{ body: \"x\" });", &["capability.denied"]),
     ("an odd address", "http::get(\"file:///etc/passwd\");", &["capability.denied", "argument.invalid"]),
+    (
+        "a secret in what is shown",
+        "let s = env::secret(\"HOSTILE_SECRET\"); print(s); print(`${s}`); print([s, #{ a: s }]); debug(s); log::info(`${s}`); print(table::render([#{ a: \"x\" + s }])); throw \"done\";",
+        &["script.failed", "argument.invalid"],
+    ),
     ("a secret in an error", "throw \"it is \" + env::secret(\"HOSTILE_SECRET\");", &["script.failed"]),
     // The state.
-    ("attaching", "state::query(\"ATTACH DATABASE '/tmp/x.db' AS x\");", REFUSED),
-    ("vacuum into a file", "state::query(\"VACUUM INTO '/tmp/x.db'\");", REFUSED),
+    ("attaching", "state::query(\"ATTACH DATABASE 'x.db' AS x\");", REFUSED),
+    ("vacuum into a file", "state::query(\"VACUUM INTO 'x.db'\");", INVALID),
     ("deleting", "state::query(\"DELETE FROM run_rows\");", REFUSED),
     ("a table behind the views", "state::query(\"SELECT * FROM content_rows\");", REFUSED),
     ("the schema", "state::query(\"SELECT * FROM sqlite_master\");", REFUSED),
     ("a pragma", "state::query(\"PRAGMA writable_schema = 1\");", REFUSED),
-    ("an extension", "state::query(\"SELECT load_extension('/tmp/x.so')\");", REFUSED),
+    ("an extension", "state::query(\"SELECT load_extension('x.so')\");", INVALID),
     ("a temporary table", "state::query(\"CREATE TEMP TABLE t (i)\");", REFUSED),
     (
         "endless rows",
         "state::query(\"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n\");",
-        REFUSED,
+        QUERY_LIMIT,
     ),
     (
         "endless counting",
         "state::query(\"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n\");",
-        REFUSED,
+        QUERY_LIMIT,
     ),
-    ("a huge blob", "state::query(\"SELECT hex(zeroblob(900000000))\");", REFUSED),
+    ("a huge blob", "state::query(\"SELECT hex(zeroblob(900000000))\");", INVALID),
     ("two statements", "state::query(\"SELECT 1; DELETE FROM run_rows\");", REFUSED),
-    ("a large value", "let s = \"\"; s.pad(3000000, 'x'); state::set(\"k\", s);", REFUSED),
-    ("a long key", "let s = \"\"; s.pad(3000, 'x'); state::set(s, 1);", REFUSED),
+    ("a large value", "let s = \"\"; s.pad(3000000, 'x'); state::set(\"k\", s);", ARGUMENT),
+    ("a long key", "let s = \"\"; s.pad(3000, 'x'); state::set(s, 1);", ARGUMENT),
 ];
