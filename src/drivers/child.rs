@@ -177,7 +177,7 @@ mod tests {
         let ended = shell("head -c 3000000 /dev/zero; sleep 1000 & echo $! >&2", LONG).unwrap();
         assert_eq!((ended.out.bytes.len(), ended.out.length), (LONGEST_OUTPUT, 3_000_000));
         let left: u32 = String::from_utf8(ended.err.bytes).unwrap().trim().parse().unwrap();
-        assert!(crate::base::process::start_time(left).is_none(), "{left} is still there");
+        await_end_of(left);
     }
 
     #[test]
@@ -187,9 +187,14 @@ mod tests {
         let script = format!("sleep 1000 & echo $! > {}; wait", note.display());
         assert!(matches!(shell(&script, Duration::from_millis(500)), Err(Failure::TimedOut)));
         let child: u32 = std::fs::read_to_string(note).unwrap().trim().parse().unwrap();
+        await_end_of(child);
+    }
+
+    /// A killed process is there until the system has taken it apart.
+    fn await_end_of(process: u32) {
         let deadline = std::time::Instant::now() + LONG;
-        while crate::base::process::start_time(child).is_some() {
-            assert!(std::time::Instant::now() < deadline, "{child} is still there");
+        while crate::base::process::start_time(process).is_some() {
+            assert!(std::time::Instant::now() < deadline, "{process} is still there");
             std::thread::park_timeout(Duration::from_millis(5));
         }
     }
