@@ -198,7 +198,7 @@ fn a_launcher_gets_its_arguments_in_every_style() {
         assert::equal(launcher::reflective("M", "C", [1, "x"], #{ style: "positional" }).args, ["C", 1, "x"]);
         assert::equal(launcher::reflective("M", "C", [["z", 1], ["a", 2]], #{ style: "key=value" }).args, ["C", "z=1", "a=2"]);
         assert::equal(launcher::reflective("M", "C", #{ a: 1 }, #{ class_key: "class" }).args, ["--class", "C", "--a", 1]);
-        assert::equal(launcher::reflective("M", "C", #{ a: 1 }, #{ style: "json", class_key: "class" }).args, [`{"a":1,"class":"C"}`]);
+        assert::equal(launcher::reflective("M", "C", #{ a: 1 }, #{ style: "json", class_key: "class" }).args, [`{"class":"C","a":1}`]);
         assert::equal(launcher::reflective("M", "C", #{ a: 1 }, #{ style: |class, arguments| [class, arguments.a] }).args, ["C", 1]);
         let secret = env::secret("DATABASE_PASSWORD");
         assert::equal(launcher::reflective("M", "C", #{ p: secret }, #{ style: "--key=value" }).args[1], "--p=" + secret);
@@ -206,6 +206,34 @@ fn a_launcher_gets_its_arguments_in_every_style() {
         assert::equal(refused(|| launcher::reflective("M", "C", #{ a: #{} }, #{})), "launcher.value");
         assert::equal(refused(|| launcher::reflective("M", "C", #{ a: 1 }, #{ style: "--key:value" })), "launcher.style");
         assert::equal(refused(|| launcher::reflective("M", "C", 5, #{})), "launcher.arguments");
+        assert::equal(refused(|| launcher::reflective("", "C", #{}, #{})), "launcher.class");
+        assert::equal(refused(|| launcher::reflective("M", (), #{}, #{})), "launcher.class");
+        assert::equal(refused(|| launcher::reflective("M", "C", #{}, #{ syle: "json" })), "launcher.option");
+        assert::equal(refused(|| launcher::reflective("M", "C", #{}, "json")), "launcher.option");
+        assert::equal(refused(|| launcher::reflective("M", "C", #{}, #{ style: "--key:value" })), "launcher.style");
+        assert::equal(refused(|| launcher::reflective("M", "C", #{}, #{ style: 5 })), "launcher.style");
+        assert::equal(refused(|| launcher::reflective("M", "C", #{}, #{ style: |class, arguments| class })), "launcher.style");
+        assert::equal(refused(|| launcher::reflective("M", "C", [], #{ style: "positional", class_key: "class" })), "launcher.style");
+        assert::equal(refused(|| launcher::reflective("M", "C", [], #{ style: |class, arguments| [], class_key: "class" })), "launcher.style");
+        assert::equal(refused(|| launcher::reflective("M", "C", [], #{ class_key: 5 })), "launcher.key");
+        for pairs in [[1, 2], ["ab"], [["a"]], [["a", 1, 2]], [["a", 1], "b"]] {
+            for style in ["--key value", "--key=value", "key=value", "json", "base64"] {
+                assert::equal(refused(|| launcher::reflective("M", "C", pairs, #{ style: style })), "launcher.arguments");
+            }
+        }
+        assert::equal(refused(|| launcher::reflective("M", "C", [[1, 2]], #{})), "launcher.key");
+        assert::equal(refused(|| launcher::reflective("M", "C", #{ "--rate": 2 }, #{})), "launcher.key");
+        assert::equal(refused(|| launcher::reflective("M", "C", #{ class: 1 }, #{ class_key: "class" })), "launcher.key");
+        assert::equal(refused(|| launcher::reflective("M", "C", [["a", 1], ["a", 2]], #{ style: "json" })), "launcher.key");
+        assert::equal(refused(|| launcher::reflective("M", "C", #{ a: 1 }, #{ style: "positional" })), "launcher.arguments");
+        for value in [(), #{ b: 1 }, [[1]], || 1] {
+            assert::equal(refused(|| launcher::reflective("M", "C", #{ a: value }, #{})), "launcher.value");
+            assert::equal(refused(|| launcher::reflective("M", "C", [value], #{ style: "positional" })), "launcher.value");
+        }
+        assert::equal(refused(|| launcher::reflective("M", "C", #{ a: || 1 }, #{ style: "json" })), "launcher.value");
+        assert::equal(launcher::reflective("M", "C", [["z", 1], ["a", ()]], #{ style: "json", class_key: "class" }).args, [`{"class":"C","z":1,"a":null}`]);
+        assert::equal(launcher::reflective("M", "C", [["a", 1], ["a", 2]], #{}).args, ["C", "--a", 1, "--a", 2]);
+        assert::equal(launcher::reflective("M", "C", #{}, #{ style: "json" }).args, ["C", "{}"]);
     "#;
     let flink = FakeFlink::start();
     let folder = workspace(&flink);

@@ -15,7 +15,7 @@ use super::host::Host;
 use super::raised::message;
 use super::run_defer;
 use super::throw::{Thrown, is_catchable, raise, waits};
-use crate::base::{Error, Result, code};
+use crate::base::{Error, Result, code, counted};
 use crate::model::attempt::StepKey;
 use crate::model::class::Class;
 use crate::ops::effect::{Acting, Call as EffectCall};
@@ -138,7 +138,7 @@ impl<'a> Caller<'a> {
         if allowed.contains(&count) {
             return Ok(count);
         }
-        let have = if count == 1 { "1 parameter".to_owned() } else { format!("{count} parameters") };
+        let have = counted(count, "parameter");
         Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: the closure has {have}, and gets {gets}", self.name)))
     }
 }

@@ -6,6 +6,7 @@ pub mod cancel;
 pub mod clock;
 pub mod code;
 pub mod computing;
+pub mod counted;
 pub mod duration;
 pub mod error;
 pub mod hash;
@@ -15,4 +16,5 @@ pub mod process;
 pub mod secret;
 pub mod suggest;
 
+pub use counted::counted;
 pub use error::{Error, Result};

@@ -18,7 +18,7 @@ use crate::base::{Error, Result, code, hash, suggest};
 /// The main class of a SQL job's payload.
 pub const RUNNER_CLASS: &str = "dev.tidegate.runner.SqlRunner";
 
-/// `tests/runner_rebuild.rs` builds it from `runner/src` and compares.
+/// `tests/committed_jars.rs` builds it from `runner/src` and compares.
 static RUNNER: &[u8] = include_bytes!("../../runner/tidegate-sql-runner.jar");
 
 const MANIFEST: &str = "META-INF/MANIFEST.MF";

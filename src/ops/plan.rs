@@ -7,7 +7,7 @@ use super::deploy::{Options, spec_text};
 use super::services::Services;
 use super::standing::{changed, is_finished, is_missing, live, recorded, submitted_spec};
 use super::{facts, state_guard, wait};
-use crate::base::{Error, Result, clock, code};
+use crate::base::{Error, Result, clock, code, counted};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::Listed;
@@ -281,11 +281,11 @@ fn brief(spec: &JobSpec) -> String {
             } else {
                 format!("templates/{source}")
             };
-            vec![format!("{} statements of {source}", statements.len())]
+            vec![format!("{} of {source}", counted(statements.len(), "statement"))]
         }
         Program::Jar { jar, main_class, arguments } => {
             let class = main_class.clone().unwrap_or_default();
-            vec![format!("{class} of {} with {} arguments", jar.path, arguments.len())]
+            vec![format!("{class} of {} with {}", jar.path, counted(arguments.len(), "argument"))]
         }
     };
     if let Some(parallelism) = spec.parallelism {

@@ -6,15 +6,18 @@ use super::definitions;
 use crate::base::{Error, Result, code};
 
 /// The files by their path in the workspace.
-pub const FILES: &[(&str, &str)] = &[
-    ("tidegate.yaml", include_str!("../../tidegate.yaml")),
-    (".gitignore", ".tidegate/\n/results/\n"),
-    ("data/README.md", include_str!("../../data/README.md")),
-    ("data/seattle-weather.csv", include_str!("../../data/seattle-weather.csv")),
-    ("scripts/quickstart.rhai", include_str!("../../scripts/quickstart.rhai")),
-    ("scripts/streaming.rhai", include_str!("../../scripts/streaming.rhai")),
-    ("templates/quickstart.sql", include_str!("../../templates/quickstart.sql")),
-    ("templates/streaming.sql", include_str!("../../templates/streaming.sql")),
+pub const FILES: &[(&str, &[u8])] = &[
+    ("tidegate.yaml", include_bytes!("../../tidegate.yaml")),
+    (".gitignore", b".tidegate/\n/results/\n"),
+    ("data/README.md", include_bytes!("../../data/README.md")),
+    ("data/seattle-weather.csv", include_bytes!("../../data/seattle-weather.csv")),
+    ("jars/launcher.jar", include_bytes!("../../jars/launcher.jar")),
+    ("jars/launcher/com/example/Launcher.java", include_bytes!("../../jars/launcher/com/example/Launcher.java")),
+    ("scripts/launcher.rhai", include_bytes!("../../scripts/launcher.rhai")),
+    ("scripts/quickstart.rhai", include_bytes!("../../scripts/quickstart.rhai")),
+    ("scripts/streaming.rhai", include_bytes!("../../scripts/streaming.rhai")),
+    ("templates/quickstart.sql", include_bytes!("../../templates/quickstart.sql")),
+    ("templates/streaming.sql", include_bytes!("../../templates/streaming.sql")),
 ];
 
 /// Writes the workspace. Where one of its files is there already, nothing is written at all.
@@ -33,9 +36,9 @@ pub fn init(folder: &Path) -> Result<Vec<&'static str>> {
     }
     definitions::check(&folder.join(definitions::FOLDER))?;
     let mut written = Vec::new();
-    for (name, text) in files {
+    for (name, contents) in files {
         let path = folder.join(name);
-        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, contents));
         made.map_err(|error| {
             Error::new(&code::FILE_INVALID, format!("{} cannot be written", path.display())).caused_by(error)
         })?;

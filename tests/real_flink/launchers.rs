@@ -1,10 +1,8 @@
 //! Many jobs of one jar by class name: `std/launcher` on a real Flink.
 
-use super::jars::compile;
-use super::java;
 use super::workspace::{Cluster, Workspace};
 
-const SCRIPT: &str = r#"
+const STYLES: &str = r#"
 import "std/launcher" as launcher;
 
 let jobs = [
@@ -16,27 +14,45 @@ let jobs = [
 ];
 for job in jobs {
     let started = launcher::reflective("com.example.Launcher", job[1], job[2], #{ style: job[3] });
-    let spec = job::jar(job[0], opts::merge(started, #{ jar: "jars/jobs.jar", parallelism: 1 }));
+    let spec = job::jar(job[0], opts::merge(started, #{ jar: "jars/launcher.jar", parallelism: 1 }));
     print(`${job[0]} ${spec.execute(#{ timeout: "2m" }).state}`);
 }
 "#;
 
 pub(crate) fn the_class_that_was_named_ran_with_its_options(cluster: &Cluster) {
-    if !java::can_compile("the_class_that_was_named_ran_with_its_options") {
-        return;
-    }
     let workspace = Workspace::session("launchers", &cluster.url);
-    compile(&workspace, "launcher-job", "com.example.Launcher", "jars/jobs.jar");
-    workspace.script("launch", SCRIPT);
-    let ended = workspace.tidegate(&["run", "launch"]).ok();
+    let ended = workspace.tidegate(&["run", "launcher"]).ok();
+    assert_eq!(ended.out.matches(": FINISHED, [").count(), 5, "{ended}");
+    operators(
+        cluster,
+        &workspace,
+        &[
+            ("orders", "Orders <--rate|10|--topic|orders>"),
+            ("clicks", "Clicks <--dry-run|true|--window|5m>"),
+            ("users", "Users <--country|de|--country|fr>"),
+            ("payments", "Payments <--currency|EUR|--limit|99.5>"),
+            ("audit", "Audit <>"),
+        ],
+    );
+    workspace.script("styles", STYLES);
+    let ended = workspace.tidegate(&["run", "styles"]).ok();
     assert_eq!(ended.out.matches(" FINISHED\n").count(), 5, "{ended}");
-    for (name, operator) in [
-        ("orders", "Orders <--rate|10|--topic|orders>"),
-        ("clicks", "Clicks <--window=5m|--dry=true>"),
-        ("users", "Users <names=a|names=b>"),
-        ("payments", "Payments <eu|7>"),
-        ("audit", r#"Audit <{"limits":{"most":5}}>"#),
-    ] {
+    operators(
+        cluster,
+        &workspace,
+        &[
+            ("orders", "Orders <--rate|10|--topic|orders>"),
+            ("clicks", "Clicks <--window=5m|--dry=true>"),
+            ("users", "Users <names=a|names=b>"),
+            ("payments", "Payments <eu|7>"),
+            ("audit", r#"Audit <{"limits":{"most":5}}>"#),
+        ],
+    );
+}
+
+/// Checks that each job has an operator of this name, which its class makes of its own name and its options.
+fn operators(cluster: &Cluster, workspace: &Workspace, expected: &[(&str, &str)]) {
+    for (name, operator) in expected {
         let id = workspace.job(name)["id"].as_str().unwrap().to_owned();
         let job = cluster.get(&format!("/jobs/{id}"));
         let names: Vec<&str> =

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::base::Error;
 use crate::base::error::Place;
+use crate::base::{Error, counted};
 
 /// What a check found.
 #[derive(Debug, Default)]
@@ -53,12 +53,12 @@ impl Report {
     /// How much was checked and found, in a line.
     pub fn summary(&self) -> String {
         let checked = match (self.scripts, self.templates) {
-            (scripts, 0) => count(scripts, "script"),
-            (scripts, templates) => format!("{} and {}", count(scripts, "script"), count(templates, "template")),
+            (scripts, 0) => counted(scripts, "script"),
+            (scripts, templates) => format!("{} and {}", counted(scripts, "script"), counted(templates, "template")),
         };
         match self.findings.len() {
             0 => format!("checked {checked}: nothing wrong"),
-            found => format!("checked {checked}: {} wrong", count(found, "thing")),
+            found => format!("checked {checked}: {} wrong", counted(found, "thing")),
         }
     }
 
@@ -94,12 +94,4 @@ fn finding(error: &Error) -> Value {
         "column": place.map(|place| place.column),
         "severity": "error",
     })
-}
-
-/// "1 script", "2 scripts".
-fn count(number: usize, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
-    }
 }

@@ -1,6 +1,6 @@
-//! The committed runner jar is what its source compiles to, byte for byte.
+//! The committed jars are what their sources compile to, byte for byte.
 //!
-//! `UPDATE=1 cargo test --test runner_rebuild` rewrites it after a change of the source.
+//! `UPDATE=1 cargo test --test committed_jars` rewrites them after a change of a source.
 
 #![allow(clippy::unwrap_used)] // clippy allows it in the tests themselves, not in what they call
 
@@ -10,26 +10,38 @@ use std::path::{Path, PathBuf};
 mod java;
 
 #[test]
-fn the_committed_runner_jar_is_its_source() {
-    if !java::can_compile("the_committed_runner_jar_is_its_source") {
+fn the_runner_is_its_source() {
+    is_its_source("the_runner_is_its_source", "runner/src", tidegate::drivers::payload::RUNNER_CLASS, RUNNER);
+}
+
+#[test]
+fn the_launcher_of_the_example_is_its_source() {
+    let jar = "jars/launcher.jar";
+    is_its_source("the_launcher_of_the_example_is_its_source", "jars/launcher", "com.example.Launcher", jar);
+}
+
+const RUNNER: &str = "runner/tidegate-sql-runner.jar";
+
+fn is_its_source(test: &str, sources: &str, main_class: &str, jar: &str) {
+    if !java::can_compile(test) {
         return;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let committed = root.join("runner/tidegate-sql-runner.jar");
+    let committed = root.join(jar);
     let folder = tempfile::tempdir().unwrap();
     let built = folder.path().join("built.jar");
     let classpath = format!("{}/lib/*", flink_home().display());
-    java::compile_jar(&root.join("runner/src"), &classpath, &built, tidegate::drivers::payload::RUNNER_CLASS).unwrap();
+    java::compile_jar(&root.join(sources), &classpath, &built, main_class).unwrap();
     let built = std::fs::read(built).unwrap();
     if std::env::var("UPDATE").as_deref() == Ok("1") {
         std::fs::write(&committed, &built).unwrap();
     }
-    assert!(built.len() <= 10_000, "the runner jar grew to {} bytes", built.len());
+    // Each is a part of the program.
+    assert!(built.len() <= 10_000, "{jar} grew to {} bytes", built.len());
     // Not `assert_eq`: nobody reads ten thousand numbers.
     assert!(
         built == std::fs::read(&committed).unwrap(),
-        "runner/tidegate-sql-runner.jar is not what runner/src compiles to: \
-         `UPDATE=1 cargo test --test runner_rebuild` rewrites it"
+        "{jar} is not what {sources} compiles to: `UPDATE=1 cargo test --test committed_jars` rewrites it"
     );
 }
 
