@@ -61,6 +61,7 @@ fn host_calls() {
         runtime: runtime.handle().clone(),
         output: Arc::new(Silent),
         limits: Limits::default(),
+        confirm: None,
     };
     let environment = opened.environment(None).unwrap();
     let time = |script: &str| {

@@ -45,6 +45,11 @@ impl Context {
         }
     }
 
+    /// The top level of the next input of a session, with a host of its own: steps are counted on.
+    pub fn next_input(&self, host: Arc<Host>) -> Self {
+        Self { sequence: self.sequence.clone(), ..Self::top(host) }
+    }
+
     /// The inside of step `number` of this path.
     pub fn inside(&self, number: i64) -> Self {
         self.below(run::inside(&self.path, number), vec![(self.path.clone(), number + 1)])

@@ -320,7 +320,6 @@ pub fn journaled(call: &mut Call<'_>, body: &mut dyn FnMut(&mut Call<'_>, &Actin
         // A closure is known by the place where it is passed.
         .map(|index| if call.arguments[index].is_fnptr() { Ok(Value::Null) } else { call.json(index) })
         .collect::<Result<Vec<_>>>()?;
-    let arguments = Value::Array(arguments);
     let position = call.context.call_position();
     let host = call.host.clone();
     let scope = call.scope.clone();
@@ -328,6 +327,14 @@ pub fn journaled(call: &mut Call<'_>, body: &mut dyn FnMut(&mut Call<'_>, &Actin
         let key = StepKey { run: 0, path: scope.path.to_string(), sequence: scope.next() };
         return body(call, &Acting { key, recovering: false, begun_at: 0 });
     }
+    if let Some(confirm) = &host.confirm
+        && matches!(call.function.class, Class::Set | Class::Keyed | Class::Opaque)
+    {
+        confirm.confirm(call.name, &arguments)?;
+        // Somebody took his time.
+        computing::begin();
+    }
+    let arguments = Value::Array(arguments);
     let file = host.called_in(call.context, call.function.name);
     let name = call.name.to_owned();
     let effect = EffectCall {

@@ -36,6 +36,15 @@ pub trait Output: Send + Sync {
     fn log(&self, level: &str, line: &str);
 }
 
+/// Asks somebody before an effect acts.
+pub trait Confirm: Send + Sync {
+    /// Gives nothing where the effect may act; arguments are as the journal has them.
+    ///
+    /// # Errors
+    /// `effect.refused`: it does not act, and nothing is recorded.
+    fn confirm(&self, function: &str, arguments: &[Value]) -> Result<()>;
+}
+
 /// What is known of the closures of the scripts that a run has loaded: Rhai's own know only their name.
 pub trait Closures: Send + Sync {
     /// The file that a closure stands in.
@@ -64,12 +73,14 @@ pub struct Host {
     pub runtime: tokio::runtime::Handle,
     /// Where output goes.
     pub output: Arc<dyn Output>,
+    /// Who is asked before effects in a session; none where a script was run.
+    pub confirm: Option<Arc<dyn Confirm>>,
     /// The parameters that the script declares.
     pub declared: BTreeMap<String, super::params::Declaration>,
     /// Whether only the declared parameters are being listed: no effect is allowed.
     pub is_listing: bool,
     /// The journal; none while parameters are listed, and in a plan.
-    pub journal: Option<Journal>,
+    pub journal: Option<Arc<Journal>>,
     /// Collects what the script would do, in a plan.
     pub planner: Option<Planner>,
     /// The script, for the places of its own calls.
@@ -87,7 +98,7 @@ impl Host {
     /// `effect.forbidden` while parameters are listed.
     pub fn journal(&self) -> Result<&Journal> {
         self.journal
-            .as_ref()
+            .as_deref()
             .ok_or_else(|| Error::new(&code::EFFECT_FORBIDDEN, "nothing may be done while parameters are listed"))
     }
 

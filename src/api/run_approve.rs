@@ -22,6 +22,13 @@ options! {
 
 pub(super) fn approve(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let (message, timeout) = asked(call)?;
+    if call.host.confirm.is_some() {
+        let error = Error::new(
+            &code::EFFECT_FORBIDDEN,
+            "`run::approve` ends the process and goes on in another one, which a session cannot",
+        );
+        return Err(error.hint("write it into a script: `tidegate run`, then `tidegate approve`"));
+    }
     let run = call.host.journal()?.run();
     approval::ask(run, acting, &message, timeout).inspect_err(|error| {
         if error.is(&code::RUN_WAITS) {

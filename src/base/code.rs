@@ -115,6 +115,7 @@ codes! {
     LOG_NOT_FOUND = "logs.not_found": "the cluster has no such log: the process that wrote it is gone, or writes elsewhere.";
     PLAN_ENDS = "plan.ends": "a plan came to a place where the script needs something that only the run itself makes: a property of a job that is not started yet, or the answer of an effect. What the script does after it is not planned; what is listed before it is. It cannot be caught by a script.";
     VALIDATE_IMPOSSIBLE = "validate.impossible": "the cluster's planner was not asked about this job, since planning it would act: it would run the main() of a user's jar, or the definitions of an external catalog.";
+    EFFECT_REFUSED = "effect.refused": "before an effect acts, `tidegate repl` shows it and asks. Somebody did not say yes, or nobody could be asked since standard input is no terminal. Nothing was done; `--yes` lets effects act unasked.";
     EFFECT_FORBIDDEN = "effect.forbidden": "this function acts on the world or is recorded, and here only pure functions may be called: while a file is imported, or while parameters are listed.";
 }
 

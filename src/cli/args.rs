@@ -35,6 +35,15 @@ pub enum Command {
     /// Run a script
     #[command(disable_help_flag = true)]
     Run(Run),
+    /// Try the script API line by line; effects ask first
+    Repl {
+        /// The environment
+        #[arg(long, short = 'e')]
+        env: Option<String>,
+        /// Let effects act without asking
+        #[arg(long)]
+        yes: bool,
+    },
     /// Check scripts and templates without running anything
     Check(Check),
     /// Tell what a script would do, without doing it

@@ -119,13 +119,39 @@ impl Interpreter {
         self.compile_with_scope(name, text, &Scope::new())
     }
 
-    /// Like [`Interpreter::compile`], for a script that uses the variables of a scope: the next input of a shell.
+    /// Like [`Interpreter::compile`], for a script that uses the variables of a scope.
     ///
     /// # Errors
     /// Like [`Interpreter::compile`].
     pub fn compile_with_scope(&self, name: &str, text: &str, scope: &Scope<'_>) -> Result<AST> {
         // Deeply nested source is parsed recursively: it needs the stack as well.
         self.on_own_thread(|| Ok(self.book.open(&self.engine, &unit_name(name), text.to_owned(), scope)?.ast.clone()))
+    }
+
+    /// Parses the next input of a session: `text` is what runs, `shown` what the lines of errors are taken from, and the
+    /// functions of `earlier` can be called.
+    ///
+    /// # Errors
+    /// Like [`Interpreter::compile`].
+    pub fn compile_next(&self, name: &str, text: &str, shown: &str, earlier: &AST, scope: &Scope<'_>) -> Result<AST> {
+        self.on_own_thread(|| self.book.open_next(&self.engine, name, text, shown, earlier, scope))
+    }
+
+    /// Whether a file, by the name that [`super::resolve`] gives, was imported and its top has run.
+    pub fn has_imported(&self, name: &str) -> bool {
+        self.book.has_module(name)
+    }
+
+    /// The syntax tree of a script that was loaded, by the name that [`super::resolve`] gives.
+    pub fn tree(&self, name: &str) -> Option<AST> {
+        self.book.unit(name).map(|unit| unit.ast.clone())
+    }
+
+    /// Rhai's own functions, as the engine has them.
+    pub(super) fn standard_functions(&self) -> Vec<super::words::Signature> {
+        let mut found = super::unknown::signatures(&self.engine, &self.book);
+        found.retain(|signature| !signature.name.contains("::"));
+        found
     }
 
     /// The scripts that were loaded so far, with their texts: what a run pins.

@@ -223,6 +223,29 @@ impl Book {
         Ok(unit)
     }
 
+    /// Parses the next input of a session, which keeps the functions and closures of the inputs before it.
+    pub(super) fn open_next(
+        &self,
+        engine: &Engine,
+        name: &str,
+        text: &str,
+        shown: &str,
+        earlier: &AST,
+        scope: &Scope<'_>,
+    ) -> Result<AST> {
+        let input = self.open(engine, name, text.to_owned(), scope)?;
+        let mut ast = earlier.merge(&input.ast);
+        ast.set_source(name);
+        let (name, text) = (name.to_owned(), shown.to_owned());
+        self.keep(Arc::new(Unit { name, text, ast: ast.clone(), imports: input.imports.clone() }))?;
+        Ok(ast)
+    }
+
+    /// Whether the top of a file has run.
+    pub(super) fn has_module(&self, name: &str) -> bool {
+        self.modules.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+
     fn add(&self, engine: &Engine, name: &str, text: String, scope: &Scope<'_>) -> Result<Arc<Unit>> {
         let ast = engine
             .compile_with_scope(scope, &text)

@@ -12,7 +12,7 @@ use super::stdlib;
 use crate::api::NAMESPACES;
 use crate::api::context::Context;
 use crate::api::declare::register;
-use crate::api::host::{Environment, Host, Output};
+use crate::api::host::{Confirm, Environment, Host, Output};
 use crate::api::params::{self, Declaration};
 use crate::api::planner::Planner;
 use crate::api::scope::finish;
@@ -37,6 +37,8 @@ pub struct Setting {
     pub output: Arc<dyn Output>,
     /// What scripts may use.
     pub limits: Limits,
+    /// Who is asked before effects in a session.
+    pub confirm: Option<Arc<dyn Confirm>>,
 }
 
 /// A script that somebody wants to run.
@@ -164,6 +166,7 @@ pub fn start(
 /// `run.not_found`, `run.not_open`, `run.locked`, and what is found before the script goes on.
 pub fn resume(setting: &Setting, id: i64, with_current_scripts: bool) -> Result<Report> {
     let store = &setting.services.store;
+    check_resumable(&setting.services, id)?;
     let lock = lock(&setting.services, id)?;
     let run = store.take_over_run(id)?;
     let inputs = Inputs::new(store.clone(), setting.services.folder.clone(), Some(id));
@@ -181,6 +184,24 @@ pub fn resume(setting: &Setting, id: i64, with_current_scripts: bool) -> Result<
     let declared = declared_in(setting, &run.script, &environment, inputs.clone())?;
     let journal = Journal::open(store.clone(), run, setting.services.secrets.clone(), lock)?;
     Ok(perform(setting, environment, parameters, declared, inputs, journal))
+}
+
+/// Refuses to go on with what has no text that could run again.
+///
+/// # Errors
+/// `run.not_found`; `run.not_open` for a session of `tidegate repl`.
+pub fn check_resumable(services: &Services, id: i64) -> Result<()> {
+    let run = services.store.run(id)?;
+    if run.script != super::repl::NAME || !run.status.is_open() {
+        return Ok(());
+    }
+    Err(Error::new(
+        &code::RUN_NOT_OPEN,
+        format!("run r{id} is a session of `tidegate repl`: what was typed there is not kept, and cannot be replayed"),
+    )
+    .hint(format!(
+        "`tidegate runs show r{id}` lists what it did; `tidegate abandon r{id}` gives it up, and the next deploy of a job settles a submission that was not answered"
+    )))
 }
 
 /// Takes the lock of a run that somebody wants to resume or abandon.
@@ -204,7 +225,7 @@ fn perform(
 ) -> Report {
     let store = setting.services.store.clone();
     let run = journal.run().clone();
-    let host = host(setting, environment, parameters, declared, inputs, Purpose::Run(Box::new(journal)), &run.script);
+    let host = host(setting, environment, parameters, declared, inputs, Purpose::Run(Arc::new(journal)), &run.script);
     let result = evaluate(setting, &host, &run);
     let mask = |text: &str| setting.services.secrets.mask(text);
     let error = result.err().map(|error| error.map_texts(&mask));
@@ -246,7 +267,7 @@ pub(super) enum Purpose {
     /// To list its parameters.
     List,
     /// To be run.
-    Run(Box<Journal>),
+    Run(Arc<Journal>),
     /// To tell what a run would do.
     Plan,
 }
@@ -263,7 +284,7 @@ pub(super) fn host(
     let is_listing = matches!(purpose, Purpose::List);
     let (journal, planner) = match purpose {
         Purpose::List => (None, None),
-        Purpose::Run(journal) => (Some(*journal), None),
+        Purpose::Run(journal) => (Some(journal), None),
         Purpose::Plan => (None, Some(Planner::default())),
     };
     Arc::new(Host {
@@ -275,6 +296,7 @@ pub(super) fn host(
         cancel: setting.cancel.clone(),
         runtime: setting.runtime.clone(),
         output: setting.output.clone(),
+        confirm: setting.confirm.clone(),
         declared,
         is_listing,
         journal,

@@ -7,6 +7,7 @@
 mod capabilities;
 mod mistakes;
 mod plan;
+mod repl;
 mod secrets;
 mod signals;
 mod state;

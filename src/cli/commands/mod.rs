@@ -10,6 +10,7 @@ mod init;
 mod jobs;
 mod plan;
 mod quickstart;
+mod repl;
 mod run;
 mod runs;
 
@@ -59,6 +60,7 @@ impl Session<'_> {
             runtime: self.runtime.handle().clone(),
             output: self.terminal.clone(),
             limits: Limits::configured(&workspace.file.limits),
+            confirm: None,
         }
     }
 }
@@ -76,6 +78,7 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Init { folder } => init::init(&session, &folder),
         Command::Quickstart { env } => quickstart::quickstart(&session, env.as_deref()),
         Command::Run(arguments) => run::run(&session, &arguments),
+        Command::Repl { env, yes } => repl::repl(&session, env.as_deref(), yes),
         Command::Check(arguments) => check::check(&session, &arguments),
         Command::Plan(arguments) => plan::plan(&session, &arguments),
         Command::Resume { run, step, with_current_scripts } => run::resume(&session, &run, &step, with_current_scripts),
