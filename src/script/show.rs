@@ -176,6 +176,9 @@ fn one_line(value: &Dynamic, depth: usize) -> String {
     if value.is_fnptr() {
         return "closure".to_owned();
     }
+    if value.is_unit() {
+        return "()".to_owned();
+    }
     if let Ok(letter) = value.as_char() {
         return format!("'{letter}'");
     }
@@ -240,7 +243,16 @@ mod tests {
         Seattle     3
         Paris      12
         ");
-        insta::assert_snapshot!(shown("#{ name: \"x\".to_upper() + \"y\", list: [\"a long text that takes its place on the line\", \"another long text that takes its place\", #{ a: 1 }] }"), @"");
+        insta::assert_snapshot!(shown("#{ name: \"x\" + \"y\", list: [\"a long text that takes its place on the line\", \"another long text that takes its place\", #{ a: 1 }] }"), @r#"
+        #{
+          list: [
+            "a long text that takes its place on the line",
+            "another long text that takes its place",
+            #{ a: 1 },
+          ],
+          name: "xy",
+        }
+        "#);
         let long = shown("let a = []; for i in 0..100 { a.push(i * 1000000); } a");
         assert!(long.contains("80 more"), "{long}");
         let deep = shown("let a = 1; for i in 0..20 { a = [a]; } a");
