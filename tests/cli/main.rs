@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "the fake JobManager is shared with tests that use more of it")]
 
 mod capabilities;
+mod frames;
 mod mistakes;
 mod plan;
 mod repl;
