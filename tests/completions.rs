@@ -42,4 +42,8 @@ fn words_are_completed() {
         assert_eq!(found, words, "{line}");
     }
     assert!(!folder.path().join("ran").exists(), "a name was run");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let line = format!("tidegate --workspace {} run str", folder.path().display());
+    assert_eq!(offered(elsewhere.path(), &line), ["streaming"]);
+    assert!(!folder.path().join(".tidegate").exists(), "a state was made");
 }

@@ -56,20 +56,44 @@ impl Store {
         if is_new {
             make_private_file(&path)?;
         }
-        let connection = Connection::open_with_flags(
+        let mut connection = Connection::open_with_flags(
             &path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )
         .map_err(|error| failed(&path, &error))?;
-        let mut open = Open { connection, durability: Durability::Full };
-        prepare(&mut open.connection, &path)?;
-        let salt = open
-            .connection
+        prepare(&mut connection, &path)?;
+        Self::of(connection, directory)
+    }
+
+    fn of(connection: Connection, directory: &Path) -> Result<Self> {
+        let path = directory.join("state.db");
+        let salt = connection
             .query_row("SELECT value FROM meta WHERE key = 'salt'", [], |row| row.get::<_, String>(0))
             .map_err(|error| failed(&path, &error))?;
         let salt = u32::from_str_radix(&salt, 16)
             .map_err(|_| Error::new(&code::STATE_CORRUPT, format!("{} has no valid salt", path.display())))?;
+        let open = Open { connection, durability: Durability::Full };
         Ok(Self { connection: Arc::new(Mutex::new(open)), directory: Arc::new(directory.to_owned()), salt })
+    }
+
+    /// Opens a state that is there and has today's schema, to read from it; changes and makes nothing.
+    ///
+    /// # Errors
+    /// `state.corrupt`, `state.locked`, `state.io`.
+    pub fn look(directory: &Path) -> Result<Option<Self>> {
+        let path = directory.join("state.db");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let sql = |error: rusqlite::Error| failed(&path, &error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags).map_err(sql)?;
+        connection.busy_timeout(BUSY).map_err(sql)?;
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sql)?;
+        if version != VERSION {
+            return Ok(None);
+        }
+        Self::of(connection, directory).map(Some)
     }
 
     /// The state folder.
@@ -276,6 +300,20 @@ pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_only_looks_makes_and_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        assert!(Store::look(&state).unwrap().is_none() && !state.exists());
+        let store = Store::open(&state).unwrap();
+        store.begin_run("a.rhai", "local", "{}").unwrap();
+        let looked = Store::look(&state).unwrap().unwrap();
+        assert_eq!(looked.runs(5).unwrap().len(), 1);
+        assert!(looked.begin_run("b.rhai", "local", "{}").is_err());
+        Connection::open(state.join("state.db")).unwrap().execute_batch("PRAGMA user_version=1").unwrap();
+        assert!(Store::look(&state).unwrap().is_none(), "nothing is migrated");
+    }
 
     #[test]
     fn files_are_private_and_the_salt_stays() {

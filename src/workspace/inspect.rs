@@ -9,6 +9,7 @@ use crate::drivers::folder::Folder;
 use crate::model::workspace_file::WorkspaceFile;
 use crate::ops::texts::Texts;
 use crate::script::check::Knowledge;
+use crate::store::Store;
 
 /// The files and the names of the workspace at `given`, or at or above the current folder, for one environment or for all.
 ///
@@ -18,6 +19,16 @@ pub fn inspect(given: Option<&Path>, environment: Option<&str>) -> Result<(Texts
     let root = locate::from_here(given)?;
     let known = knowledge(&file::read(&root)?, environment)?;
     Ok((Texts::new(Folder::new(&root)?), known))
+}
+
+/// The state of the workspace, to look at; none where there is none yet.
+///
+/// # Errors
+/// `workspace.*`, `state.*`.
+pub fn state(given: Option<&Path>) -> Result<Option<Store>> {
+    let root = locate::from_here(given)?;
+    let file = file::read(&root)?;
+    Store::look(&open::state_directory(&root, file.state_dir.as_deref()))
 }
 
 /// The names that `tidegate.yaml` defines, for one environment or for all.

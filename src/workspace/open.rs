@@ -126,7 +126,7 @@ pub(super) fn environment(file: &WorkspaceFile, given: Option<&str>) -> Result<E
     Ok(Environment { name, cluster: environment.cluster.clone(), vars: environment.vars.clone(), options })
 }
 
-fn state_directory(root: &Path, configured: Option<&str>) -> PathBuf {
+pub(super) fn state_directory(root: &Path, configured: Option<&str>) -> PathBuf {
     match configured {
         Some(directory) => root.join(directory),
         None => root.join(".tidegate"),

@@ -1,5 +1,7 @@
 //! `tidegate completions`: scripts for shells, which ask this program for the words that may come next.
 
+use std::path::{Path, PathBuf};
+
 use clap::CommandFactory;
 
 use super::Session;
@@ -7,8 +9,7 @@ use crate::base::code;
 use crate::cli::Outcome;
 use crate::cli::args::{Arguments, Shell};
 use crate::script::reference;
-use crate::workspace::Workspace;
-use crate::workspace::inspect::inspect;
+use crate::workspace::inspect::{inspect, state};
 
 /// For bash, and for zsh with its completions of bash. Words are compared and never expanded: names come from files that
 /// somebody else may have written.
@@ -67,9 +68,12 @@ fn candidates(session: &Session<'_>, words: &[String]) -> Vec<String> {
             names.push(word.as_str());
         }
     }
+    // The words that are complete say which workspace is meant.
+    let folder = folder(words).or_else(|| session.folder.map(Path::to_owned));
+    let folder = folder.as_deref();
     let last = words.last().map(String::as_str).unwrap_or_default();
     if matches!(last, "--env" | "-e") {
-        return inspect(session.folder, None)
+        return inspect(folder, None)
             .map(|(_, known)| known.environments.into_iter().map(|one| one.name).collect())
             .unwrap_or_default();
     }
@@ -78,33 +82,46 @@ fn candidates(session: &Session<'_>, words: &[String]) -> Vec<String> {
         .filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
         .map(|inner| inner.get_name().to_owned())
         .collect();
-    found.extend(of(session, &names));
+    found.extend(of(folder, &names));
     found.extend(node.get_arguments().filter_map(|argument| Some(format!("--{}", argument.get_long()?))));
     found
 }
 
+/// The folder after `--workspace`.
+fn folder(words: &[String]) -> Option<PathBuf> {
+    let mut words = words.iter();
+    let mut found = None;
+    while let Some(word) = words.next() {
+        if matches!(word.as_str(), "--workspace" | "-w") {
+            found = words.next().map(PathBuf::from);
+        } else if let Some(folder) = word.strip_prefix("--workspace=") {
+            found = Some(PathBuf::from(folder));
+        }
+    }
+    found
+}
+
 /// The names that a command takes.
-fn of(session: &Session<'_>, command: &[&str]) -> Vec<String> {
-    let workspace = || {
-        Workspace::open(session.folder, &session.cancel, std::sync::Arc::new(|_: &crate::ops::cluster::Told| {})).ok()
-    };
+fn of(folder: Option<&Path>, command: &[&str]) -> Vec<String> {
+    // A press of Tab makes no state and brings none up.
+    let looked = || state(folder).ok().flatten();
     match command {
         ["run" | "plan" | "check"] => {
-            let scripts = inspect(session.folder, None).and_then(|(files, _)| files.scripts()).unwrap_or_default();
+            let scripts = inspect(folder, None).and_then(|(files, _)| files.scripts()).unwrap_or_default();
             scripts.iter().map(|name| name.trim_end_matches(".rhai").to_owned()).collect()
         }
         ["explain"] => code::ALL.iter().map(|code| code.name.to_owned()).collect(),
         ["docs"] => reference::names().unwrap_or_default(),
         ["cluster", "up" | "down" | "status"] => {
-            inspect(session.folder, None).map(|(_, known)| known.clusters).unwrap_or_default()
+            inspect(folder, None).map(|(_, known)| known.clusters).unwrap_or_default()
         }
         ["resume" | "abandon" | "approve"] | ["runs", "show"] => {
-            let runs = workspace().and_then(|workspace| workspace.services.store.runs(50).ok()).unwrap_or_default();
+            let runs = looked().and_then(|store| store.runs(50).ok()).unwrap_or_default();
             let is_wanted = |run: &&crate::model::run::Run| command == ["runs", "show"] || run.status.is_open();
             runs.iter().filter(is_wanted).map(|run| format!("r{}", run.id)).collect()
         }
         ["cancel" | "logs"] => {
-            let jobs = workspace().and_then(|workspace| workspace.services.store.jobs(None).ok()).unwrap_or_default();
+            let jobs = looked().and_then(|store| store.jobs(None).ok()).unwrap_or_default();
             jobs.into_iter().map(|job| job.name).collect()
         }
         _ => Vec::new(),
