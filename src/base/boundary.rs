@@ -3,7 +3,8 @@
 //!
 //! Only debug builds look at the environment variable; in a release build [`reach`] is empty.
 //!
-//! `TIDEGATE_HALT_AT=N` kills the process (SIGKILL) at the N-th boundary, `N:stop` stops it (SIGSTOP).
+//! `TIDEGATE_HALT_AT=N` kills the process (SIGKILL) at the N-th boundary, `N:stop` stops it (SIGSTOP),
+//! `N:panic` lets the thread panic there, as a broken host function would.
 //! `TIDEGATE_HALT_LOG=FILE` appends the name of every boundary reached, a line each.
 //! `TIDEGATE_HALT_TIMEOUT=3s` shortens how long the answer to a submission is waited for.
 
@@ -38,9 +39,14 @@ mod halting {
 
     use rustix::process::{Signal, getpid, kill_process};
 
+    enum Action {
+        Signal(Signal),
+        Panic,
+    }
+
     struct Plan {
         at: usize,
-        signal: Signal,
+        action: Action,
         log: Option<std::path::PathBuf>,
     }
 
@@ -56,12 +62,22 @@ mod halting {
             // A sweep that cannot log finds no boundaries and fails by its count.
             let _ = writeln!(file, "{name}");
         }
-        if count == plan.at {
+        if count != plan.at {
+            return;
+        }
+        if let Action::Signal(signal) = plan.action {
             // A process may always signal itself. The kernel may hand the signal to another thread first, and this one
             // must not get to the next boundary before it stands still.
-            let _ = kill_process(getpid(), plan.signal);
+            let _ = kill_process(getpid(), signal);
             std::thread::park_timeout(Duration::from_millis(100));
+        } else {
+            broken();
         }
+    }
+
+    #[allow(clippy::panic, reason = "it was asked for, in a debug build")]
+    fn broken() {
+        panic!("TIDEGATE_HALT_AT");
     }
 
     fn plan() -> Option<Plan> {
@@ -71,10 +87,11 @@ mod halting {
             return None;
         }
         let at = at.unwrap_or_default();
-        let (number, signal) = match at.strip_suffix(":stop") {
-            Some(number) => (number, Signal::STOP),
-            None => (at.as_str(), Signal::KILL),
+        let (number, action) = match at.split_once(':') {
+            Some((number, "panic")) => (number, Action::Panic),
+            Some((number, _)) => (number, Action::Signal(Signal::STOP)),
+            None => (at.as_str(), Action::Signal(Signal::KILL)),
         };
-        Some(Plan { at: number.parse().unwrap_or(0), signal, log })
+        Some(Plan { at: number.parse().unwrap_or(0), action, log })
     }
 }

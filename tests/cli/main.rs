@@ -7,6 +7,7 @@
 mod capabilities;
 mod frames;
 mod mistakes;
+mod panics;
 mod plan;
 mod repl;
 mod secrets;

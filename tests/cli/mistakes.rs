@@ -93,6 +93,18 @@ fn an_endless_loop_ends_at_the_limit() {
 }
 
 #[test]
+fn memory_ends_at_the_limit_that_the_workspace_sets() {
+    let workspace = Workspace::idle();
+    let file = workspace.path().join("tidegate.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    workspace.write("tidegate.yaml", &format!("{text}limits: {{ seconds: 60 }}\n"));
+    let script = "let kept = #{};\nfor i in 0..40 { let part = \"x\"; for j in 0..20 { part += part; } kept[`${i}`] = part; }\nprint(\"kept\");\n";
+    assert_snapshot!("script_much_memory", workspace.script(script));
+    workspace.write("tidegate.yaml", &(text + "limits: { seconds: 60, memory_mb: 32 }\n"));
+    assert_snapshot!("script_too_much_memory", workspace.script(script));
+}
+
+#[test]
 fn templates() {
     let workspace = Workspace::idle();
     for (name, text) in [
