@@ -47,7 +47,7 @@ codes! {
 
     STATE_QUERY_INVALID = "state.query_invalid": "the SQL of `state::query` cannot be understood, or its arguments do not fit its placeholders. It is SQLite's SQL; docs/state-queries.md lists the views and their columns.";
     STATE_QUERY_REFUSED = "state.query_refused": "`state::query` reads the documented views (`runs`, `steps`, `jobs`, `attempts`, `events`) and nothing else: no other table, no writing, no PRAGMA, no ATTACH, and of SQLite's functions only those that compute. Nothing was read.";
-    STATE_QUERY_LIMIT = "state.query_limit": "`state::query` took longer than 2 seconds, or gives more than 100,000 rows or 16 MiB. Ask for fewer rows or columns: add a `WHERE` or a `LIMIT`.";
+    STATE_QUERY_LIMIT = "state.query_limit": "`state::query` took longer than 1.5 seconds, or gives more than 100,000 rows or 16 MiB. Ask for fewer rows or columns: add a `WHERE` or a `LIMIT`.";
     STATE_FULL = "state.full": "`state::set` keeps at most 10,000 keys and 64 MiB in a workspace. `state::keys()` lists them, `state::remove(key)` makes room.";
 
     RUN_NOT_FOUND = "run.not_found": "no run of that number is recorded in this workspace. `tidegate runs` lists them.";

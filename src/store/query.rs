@@ -19,7 +19,7 @@ use crate::base::{Error, Result, code, process, suggest};
 pub const VIEWS: &[&str] = &["runs", "steps", "jobs", "attempts", "events"];
 
 /// How long a question may take.
-pub const TIME: Duration = Duration::from_secs(2);
+pub const TIME: Duration = Duration::from_millis(1_500);
 
 /// How many rows it may give.
 const ROWS: usize = 100_000;
@@ -263,7 +263,7 @@ fn too_much(why: &str) -> Error {
 
 /// The question took longer than it may.
 pub fn too_slow() -> Error {
-    too_much(&format!("the query takes longer than {} s", TIME.as_secs()))
+    too_much(&format!("the query takes longer than {}", crate::base::duration::show(TIME)))
 }
 
 fn explain(path: &std::path::Path, error: &rusqlite::Error, stopped: u8) -> Error {
