@@ -82,7 +82,12 @@ impl Sandbox {
 
     /// What a desperate user does: removes the files of the locks.
     pub fn remove_locks(&self) {
-        for entry in std::fs::read_dir(self.path().join(".tidegate/locks")).unwrap() {
+        let locks = self.path().join(".tidegate/locks");
+        // Stopped before anything was locked.
+        if !locks.exists() {
+            return;
+        }
+        for entry in std::fs::read_dir(locks).unwrap() {
             std::fs::remove_file(entry.unwrap().path()).unwrap();
         }
     }
