@@ -168,7 +168,6 @@ pub fn resume(setting: &Setting, id: i64, with_current_scripts: bool) -> Result<
     let store = &setting.services.store;
     check_resumable(&setting.services, id)?;
     let lock = lock(&setting.services, id)?;
-    let run = store.take_over_run(id)?;
     let inputs = Inputs::new(store.clone(), setting.services.folder.clone(), Some(id));
     let damaged = |what: &str, error: serde_json::Error| {
         Error::new(&code::STATE_CORRUPT, format!("the {what} of run r{id} cannot be read")).caused_by(error)
@@ -177,6 +176,8 @@ pub fn resume(setting: &Setting, id: i64, with_current_scripts: bool) -> Result<
         Error::new(&code::RUN_NOT_OPEN, format!("run r{id} died before it began: nothing was done"))
             .hint(format!("tidegate abandon r{id}"))
     })?;
+    // Only now: a process that was merely stopped before it began may still go on.
+    let run = store.take_over_run(id)?;
     let environment: Environment = serde_json::from_slice(&pinned).map_err(|error| damaged("environment", error))?;
     let parameters: BTreeMap<String, String> =
         serde_json::from_str(&run.parameters).map_err(|error| damaged("parameters", error))?;
