@@ -18,6 +18,7 @@ use crate::base::{Error, Result, code};
 use crate::model::run::{RunStatus, StepStatus};
 use crate::ops::effect::Journal;
 use crate::ops::inputs::Inputs;
+use crate::ops::services::Services;
 
 /// The script's name of a run that is a session.
 pub const NAME: &str = "<repl>";
@@ -188,6 +189,24 @@ pub fn ends_session(error: &Error) -> bool {
     ]
     .iter()
     .any(|code| error.is(code))
+}
+
+/// Refuses to go on with what has no text that could run again.
+///
+/// # Errors
+/// `run.not_found`; `run.not_open` for a session of `tidegate repl`.
+pub fn check_resumable(services: &Services, id: i64) -> Result<()> {
+    let run = services.store.run(id)?;
+    if run.script != NAME || !run.status.is_open() {
+        return Ok(());
+    }
+    Err(Error::new(
+        &code::RUN_NOT_OPEN,
+        format!("run r{id} is a session of `tidegate repl`: what was typed there is not kept, and cannot be replayed"),
+    )
+    .hint(format!(
+        "`tidegate runs show r{id}` lists what it did; `tidegate abandon r{id}` gives it up, and the next deploy of a job settles a submission that was not answered"
+    )))
 }
 
 /// What was typed so far. Lines are counted through the session, so that each place in it has one name.

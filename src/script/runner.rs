@@ -166,7 +166,7 @@ pub fn start(
 /// `run.not_found`, `run.not_open`, `run.locked`, and what is found before the script goes on.
 pub fn resume(setting: &Setting, id: i64, with_current_scripts: bool) -> Result<Report> {
     let store = &setting.services.store;
-    check_resumable(&setting.services, id)?;
+    super::repl::check_resumable(&setting.services, id)?;
     let lock = lock(&setting.services, id)?;
     let inputs = Inputs::new(store.clone(), setting.services.folder.clone(), Some(id));
     let damaged = |what: &str, error: serde_json::Error| {
@@ -185,24 +185,6 @@ pub fn resume(setting: &Setting, id: i64, with_current_scripts: bool) -> Result<
     let declared = declared_in(setting, &run.script, &environment, inputs.clone())?;
     let journal = Journal::open(store.clone(), run, setting.services.secrets.clone(), lock)?;
     Ok(perform(setting, environment, parameters, declared, inputs, journal))
-}
-
-/// Refuses to go on with what has no text that could run again.
-///
-/// # Errors
-/// `run.not_found`; `run.not_open` for a session of `tidegate repl`.
-pub fn check_resumable(services: &Services, id: i64) -> Result<()> {
-    let run = services.store.run(id)?;
-    if run.script != super::repl::NAME || !run.status.is_open() {
-        return Ok(());
-    }
-    Err(Error::new(
-        &code::RUN_NOT_OPEN,
-        format!("run r{id} is a session of `tidegate repl`: what was typed there is not kept, and cannot be replayed"),
-    )
-    .hint(format!(
-        "`tidegate runs show r{id}` lists what it did; `tidegate abandon r{id}` gives it up, and the next deploy of a job settles a submission that was not answered"
-    )))
 }
 
 /// Takes the lock of a run that somebody wants to resume or abandon.

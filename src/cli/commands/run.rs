@@ -50,7 +50,7 @@ pub(super) fn resume(
 ) -> Result<Outcome> {
     let id = run_id(run)?;
     let workspace = session.open()?;
-    runner::check_resumable(&workspace.services, id)?;
+    crate::script::repl::check_resumable(&workspace.services, id)?;
     for step in steps {
         let (number, decision) = decision(step)?;
         let lock = runner::lock(&workspace.services, id)?;
