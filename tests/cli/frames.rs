@@ -15,6 +15,11 @@ fn errors_name_every_place_on_their_way() {
         "scripts/lib/outer.rhai",
         "import \"./inner\" as inner;\nfn newest(name) {\n    let found = inner::find(name);\n    found\n}\nfn tolerant(name) {\n    try {\n        inner::find(name);\n    } catch (e) {\n        log::warn(e.message);\n        throw e;\n    }\n}\nfn renamed(name) {\n    try {\n        inner::find(name);\n    } catch (e) {\n        throw `there is no such job: ${e.message}`;\n    }\n}\n",
     );
+    // Waits until all have begun: a branch that has not begun when another one fails is left out.
+    workspace.write(
+        "scripts/lib/meet.rhai",
+        "fn all(name, names) {\n    state::set(`begun/${name}`, true);\n    for other in names {\n        while state::get(`begun/${other}`) == () { time::sleep(\"5ms\"); }\n    }\n}\n",
+    );
     workspace.write("templates/outer.sql", "CREATE TABLE a (x INT);\n{% include \"inner.sql\" %}\n");
     workspace.write("templates/inner.sql", "-- one line\nINSERT INTO a SELECT {{ missing }};\n");
     workspace.write(
@@ -37,7 +42,9 @@ fn errors_name_every_place_on_their_way() {
         ("frames_parallel", format!("{outer}run::parallel([\n    || 1,\n    || outer::newest(\"orders\"),\n]);\n")),
         (
             "frames_parallel_two",
-            format!("{outer}run::parallel_map([\"orders\", \"clicks\"], |name| outer::newest(name));\n"),
+            format!(
+                "{outer}import \"lib/meet\" as meet;\nlet names = [\"orders\", \"clicks\"];\nrun::parallel_map(names, |name| {{\n    meet::all(name, names);\n    outer::newest(name)\n}});\n"
+            ),
         ),
         (
             "frames_retry",
