@@ -11,7 +11,8 @@ mod java;
 
 #[test]
 fn the_runner_is_its_source() {
-    is_its_source("the_runner_is_its_source", "runner/src", tidegate::drivers::payload::RUNNER_CLASS, RUNNER);
+    let jar = "runner/tidegate-sql-runner.jar";
+    is_its_source("the_runner_is_its_source", "runner/src", tidegate::drivers::payload::RUNNER_CLASS, jar);
 }
 
 #[test]
@@ -19,8 +20,6 @@ fn the_launcher_of_the_example_is_its_source() {
     let jar = "jars/launcher.jar";
     is_its_source("the_launcher_of_the_example_is_its_source", "jars/launcher", "com.example.Launcher", jar);
 }
-
-const RUNNER: &str = "runner/tidegate-sql-runner.jar";
 
 fn is_its_source(test: &str, sources: &str, main_class: &str, jar: &str) {
     if !java::can_compile(test) {

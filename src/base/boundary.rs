@@ -89,8 +89,8 @@ mod halting {
         let at = at.unwrap_or_default();
         let (number, action) = match at.split_once(':') {
             Some((number, "panic")) => (number, Action::Panic),
-            Some((number, _)) => (number, Action::Signal(Signal::STOP)),
-            None => (at.as_str(), Action::Signal(Signal::KILL)),
+            Some((number, "stop")) => (number, Action::Signal(Signal::STOP)),
+            _ => (at.as_str(), Action::Signal(Signal::KILL)),
         };
         Some(Plan { at: number.parse().unwrap_or(0), action, log })
     }

@@ -6,7 +6,6 @@ pub mod cancel;
 pub mod clock;
 pub mod code;
 pub mod computing;
-pub mod counted;
 pub mod duration;
 pub mod error;
 pub mod hash;
@@ -15,6 +14,7 @@ pub mod panics;
 pub mod process;
 pub mod secret;
 pub mod suggest;
+pub mod wording;
 
-pub use counted::counted;
 pub use error::{Error, Result};
+pub use wording::counted;

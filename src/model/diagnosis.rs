@@ -2,6 +2,7 @@
 //!
 //! Made from the texts that Flink 1.13 to 2.3 answered to real mistakes; `tests/data/flink-answers` holds them.
 
+use crate::base::wording::cut;
 use serde::{Deserialize, Serialize};
 
 use super::trace::{self, Cause};
@@ -197,7 +198,7 @@ fn shown(link: &Link) -> String {
         _ if class.is_empty() || speaks_for_itself(&link.class, &link.line) => link.line.clone(),
         _ => format!("{class}: {}", link.line),
     };
-    fold::cut(&line, LONGEST)
+    cut(&line, LONGEST)
 }
 
 fn speaks_for_itself(class: &str, line: &str) -> bool {

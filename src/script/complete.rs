@@ -13,12 +13,7 @@ const KEYWORDS: &[&str] = &[
 ];
 
 /// The commands of the shell.
-pub const COMMANDS: &[(&str, &str)] = &[
-    (":help", "what there is"),
-    (":docs", ":docs NAME: the reference of a namespace or a function"),
-    (":vars", "the variables of this session"),
-    (":quit", "ends the session, as Ctrl-D does"),
-];
+pub const COMMANDS: &[&str] = &[":help", ":docs", ":vars", ":quit"];
 
 /// A word that can be completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,8 +181,8 @@ fn command(line: &str) -> (usize, Vec<Completion>) {
         let names = reference::names().unwrap_or_default().into_iter().filter(|name| name.starts_with(typed));
         return (line.len() - typed.len(), names.map(|name| Completion { text: name.clone(), shown: name }).collect());
     }
-    let fits = COMMANDS.iter().filter(|(name, _)| name.starts_with(line));
-    let completions = fits.map(|(name, _)| Completion { text: (*name).to_owned(), shown: (*name).to_owned() });
+    let fits = COMMANDS.iter().filter(|name| name.starts_with(line));
+    let completions = fits.map(|name| Completion { text: (*name).to_owned(), shown: (*name).to_owned() });
     (0, completions.collect())
 }
 

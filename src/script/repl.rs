@@ -2,6 +2,7 @@
 //!
 //! Each input has an interpreter and a host of its own, so that its limits, its printed bytes and what ended it are its own.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use rhai::{AST, Dynamic, Scope, Stmt};
@@ -43,8 +44,8 @@ pub struct Repl {
     scope: Scope<'static>,
     functions: AST,
     transcript: Transcript,
-    /// What can be completed whatever was typed.
-    words: Words,
+    /// What can be completed whatever was typed, once somebody types.
+    words: OnceCell<Words>,
     imported: Vec<(String, Vec<super::Function>)>,
 }
 
@@ -54,16 +55,10 @@ impl Repl {
     /// # Errors
     /// `state.*`.
     pub fn open(setting: &Setting, environment: &Environment) -> Result<Self> {
-        let store = &setting.services.store;
-        let run = store.begin_run(NAME, &environment.name, "{}")?;
-        let lock = store.try_lock(&format!("run-{}", run.id))?;
-        let pins = Inputs::new(store.clone(), setting.services.folder.clone(), Some(run.id));
-        pins.value("environment", &serde_json::json!(environment).to_string())?;
-        let journal = Arc::new(Journal::open(store.clone(), run, setting.services.secrets.clone(), lock)?);
-        // Nothing else is pinned: who mends a template in another window wants the mended one.
-        let inputs = Inputs::new(store.clone(), setting.services.folder.clone(), None);
+        let journal = Arc::new(runner::begin(setting, NAME, environment, &Default::default())?);
+        // Nothing but the environment is pinned: who mends a template in another window wants the mended one.
+        let inputs = Inputs::new(setting.services.store.clone(), setting.services.folder.clone(), None);
         let top = Context::top(host(setting, environment, &inputs, &journal));
-        let words = Words::of(&runner::interpreter(setting, &top))?;
         Ok(Self {
             setting: setting.clone(),
             environment: environment.clone(),
@@ -73,7 +68,7 @@ impl Repl {
             scope: Scope::new(),
             functions: AST::empty(),
             transcript: Transcript::default(),
-            words,
+            words: OnceCell::new(),
             imported: Vec::new(),
         })
     }
@@ -130,8 +125,17 @@ impl Repl {
     }
 
     /// What can be completed now.
-    pub fn words(&self) -> Words {
-        let mut words = self.words.clone();
+    ///
+    /// # Errors
+    /// What parsing the library gives.
+    pub fn words(&self) -> Result<Words> {
+        let mut words = match self.words.get() {
+            Some(words) => words.clone(),
+            None => {
+                let words = Words::of(&runner::interpreter(&self.setting, &self.top))?;
+                self.words.get_or_init(|| words).clone()
+            }
+        };
         for (name, _, value) in self.scope.iter() {
             words.variable(name, show::kind(&value), &value);
         }
@@ -150,7 +154,7 @@ impl Repl {
         let scripts = list("scripts/**/*.rhai", ROOT);
         words.scripts = scripts.iter().map(|file| file.trim_end_matches(".rhai").to_owned()).collect();
         words.scripts.extend(stdlib::names().map(|name| format!("std/{}", name.trim_end_matches(".rhai"))));
-        words
+        Ok(words)
     }
 
     /// Ends the run, and gives the numbers of the steps whose outcome nobody knows.

@@ -147,17 +147,29 @@ pub fn start(
     environment: &Environment,
     parameters: &BTreeMap<String, String>,
 ) -> Result<Report> {
-    let name = &script.name;
     let declared = declared(setting, script, environment)?;
     params::check(&declared, parameters)?;
-    let store = &setting.services.store;
-    let given = serde_json::json!(parameters).to_string();
-    let run = store.begin_run(name, &environment.name, &given)?;
-    let lock = store.try_lock(&format!("run-{}", run.id))?;
-    let inputs = script.inputs(&setting.services, Some(run.id));
-    inputs.value("environment", &serde_json::json!(environment).to_string())?;
-    let journal = Journal::open(store.clone(), run, setting.services.secrets.clone(), lock)?;
+    let journal = begin(setting, &script.name, environment, parameters)?;
+    let inputs = script.inputs(&setting.services, Some(journal.run().id));
     Ok(perform(setting, environment.clone(), parameters.clone(), declared, inputs, journal))
+}
+
+/// Begins a run: records it, takes its lock, and pins its environment.
+///
+/// # Errors
+/// `state.*`.
+pub(super) fn begin(
+    setting: &Setting,
+    name: &str,
+    environment: &Environment,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Journal> {
+    let store = &setting.services.store;
+    let run = store.begin_run(name, &environment.name, &serde_json::json!(parameters).to_string())?;
+    let lock = store.try_lock(&format!("run-{}", run.id))?;
+    let inputs = Inputs::new(store.clone(), setting.services.folder.clone(), Some(run.id));
+    inputs.value("environment", &serde_json::json!(environment).to_string())?;
+    Journal::open(store.clone(), run, setting.services.secrets.clone(), lock)
 }
 
 /// Goes on with a run that is open.

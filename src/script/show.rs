@@ -8,7 +8,9 @@ use crate::api::handle::Job;
 use crate::api::params::Declaration;
 use crate::api::spec::Spec;
 use crate::api::table::layout;
+use crate::api::types::Type;
 use crate::base::secret::SecretText;
+use crate::base::wording::cut;
 
 /// What fits into a line.
 const WIDTH: usize = 100;
@@ -21,6 +23,21 @@ const DEPTH: usize = 6;
 
 /// The longest text that is shown whole.
 const TEXT: usize = 2000;
+
+/// What a value can be.
+const KINDS: &[Type] = &[
+    Type::Job,
+    Type::Spec,
+    Type::Secret,
+    Type::Declaration,
+    Type::String,
+    Type::Array,
+    Type::Map,
+    Type::Integer,
+    Type::Bool,
+    Type::Closure,
+    Type::Unit,
+];
 
 /// A value on as many lines as it needs; nothing for `()`.
 pub fn value(value: &Dynamic) -> Option<String> {
@@ -43,35 +60,14 @@ pub fn short(value: &Dynamic) -> String {
 /// The type of a value in the words of the reference.
 pub fn kind(value: &Dynamic) -> &'static str {
     let flat = value.clone().flatten();
-    if flat.is::<Job>() {
-        "job"
-    } else if flat.is::<Spec>() {
-        "spec"
-    } else if flat.is::<SecretText>() {
-        "secret"
-    } else if flat.is::<Declaration>() {
-        "declaration"
-    } else if flat.is_string() {
-        "string"
-    } else if flat.is_array() {
-        "array"
-    } else if flat.is_map() {
-        "map"
-    } else if flat.is_int() {
-        "int"
-    } else if flat.is_float() {
-        "float"
-    } else if flat.is_bool() {
-        "bool"
-    } else if flat.is_char() {
-        "char"
-    } else if flat.is_fnptr() {
-        "closure"
-    } else if flat.is_unit() {
-        "()"
-    } else {
-        "any"
+    // Of numbers and letters Rhai knows more than the reference.
+    if flat.is_float() {
+        return "float";
     }
+    if flat.is_char() {
+        return "char";
+    }
+    KINDS.iter().find(|kind| kind.accepts(&flat)).map_or(Type::Any.name(), |kind| kind.name())
 }
 
 /// Maps with plain values are rows.
@@ -201,13 +197,6 @@ fn quoted(text: &str) -> String {
         return format!("`{text}`");
     }
     format!("{text:?}")
-}
-
-fn cut(text: &str, length: usize) -> String {
-    match text.char_indices().nth(length) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

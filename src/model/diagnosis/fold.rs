@@ -145,11 +145,3 @@ fn without_values(line: &str) -> String {
     }
     line.to_owned()
 }
-
-/// The first `longest` characters.
-pub(super) fn cut(line: &str, longest: usize) -> String {
-    match line.char_indices().nth(longest) {
-        None => line.to_owned(),
-        Some((end, _)) => format!("{}...", &line[..end]),
-    }
-}

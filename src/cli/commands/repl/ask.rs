@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::api::convert::from_json;
 use crate::api::host::Confirm;
+use crate::api::spec::Spec;
 use crate::base::secret::Secrets;
 use crate::base::{Error, Result, code};
 use crate::cli::terminal::Terminal;
@@ -55,9 +56,8 @@ impl Confirm for Ask {
 
 fn shown(argument: &Value) -> String {
     // A spec has no way back from JSON: it is known by its name.
-    let is_spec = argument.get("$tidegate").and_then(Value::as_str) == Some("spec/1");
-    match argument.get("name").and_then(Value::as_str) {
-        Some(name) if is_spec => format!("job spec `{name}`"),
-        _ => show::short(&from_json(argument)),
+    match Spec::name_in(argument) {
+        Some(name) => format!("job spec `{name}`"),
+        None => show::short(&from_json(argument)),
     }
 }

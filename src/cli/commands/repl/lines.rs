@@ -30,13 +30,12 @@ pub(super) enum Line {
     Dropped,
     /// Ctrl-D, or the end of a file.
     End,
-    Failed(String),
 }
 
 /// The inputs of a session.
 pub(super) struct Lines {
     ask: mpsc::Sender<Words>,
-    got: tokio::sync::mpsc::UnboundedReceiver<Line>,
+    got: tokio::sync::mpsc::UnboundedReceiver<Result<Line>>,
     /// The settings of the terminal before an editor changed them.
     before: Option<rustix::termios::Termios>,
     is_terminal: bool,
@@ -72,14 +71,15 @@ impl Lines {
             // The editor's thread still waits for a key. Nothing can be done where this fails.
             let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, before);
         }
-        match line? {
-            Line::Failed(why) => Err(Error::new(&code::USAGE, "standard input cannot be read").caused_by(why)),
-            line => Ok(line),
-        }
+        line?
     }
 }
 
-type Give = tokio::sync::mpsc::UnboundedSender<Line>;
+type Give = tokio::sync::mpsc::UnboundedSender<Result<Line>>;
+
+fn unreadable(error: impl std::fmt::Display) -> Error {
+    Error::new(&code::USAGE, "standard input cannot be read").caused_by(error)
+}
 
 /// Lines from a pipe or a file, joined until they are whole.
 fn plain(asked: &mpsc::Receiver<Words>, give: &Give) {
@@ -92,13 +92,13 @@ fn plain(asked: &mpsc::Receiver<Words>, give: &Give) {
                     input.push_str(&line);
                     input.push('\n');
                     if line.starts_with(':') || !is_unfinished(&input) {
-                        break Line::Input(input);
+                        break Ok(Line::Input(input));
                     }
                 }
                 // What is unfinished at the end is an error that Rhai words.
-                None if !input.is_empty() => break Line::Input(input),
-                None => break Line::End,
-                Some(Err(error)) => break Line::Failed(error.to_string()),
+                None if !input.is_empty() => break Ok(Line::Input(input)),
+                None => break Ok(Line::End),
+                Some(Err(error)) => break Err(unreadable(error)),
             }
         };
         if give.send(line).is_err() {
@@ -111,7 +111,8 @@ fn edit(asked: &mpsc::Receiver<Words>, give: &Give, prompt: &str, history: &Path
     let mut editor = match editor(history) {
         Ok(editor) => editor,
         Err(error) => {
-            let _ = give.send(Line::Failed(error.to_string()));
+            // Nobody waits for it where the session has ended.
+            let _ = give.send(Err(unreadable(error)));
             return;
         }
     };
@@ -120,11 +121,11 @@ fn edit(asked: &mpsc::Receiver<Words>, give: &Give, prompt: &str, history: &Path
         let line = match editor.readline(prompt) {
             Ok(input) => {
                 remember(&mut editor, &input, history, secrets);
-                Line::Input(input)
+                Ok(Line::Input(input))
             }
-            Err(ReadlineError::Interrupted) => Line::Dropped,
-            Err(ReadlineError::Eof) => Line::End,
-            Err(error) => Line::Failed(error.to_string()),
+            Err(ReadlineError::Interrupted) => Ok(Line::Dropped),
+            Err(ReadlineError::Eof) => Ok(Line::End),
+            Err(error) => Err(unreadable(error)),
         };
         if give.send(line).is_err() {
             return;
@@ -158,7 +159,7 @@ fn remember(editor: &mut Editor<Help, FileHistory>, input: &str, history: &PathB
 }
 
 /// `password: "x"`, `'secret' = 'x'`, `https://user:x@host`.
-pub(super) fn holds_a_password(input: &str) -> bool {
+fn holds_a_password(input: &str) -> bool {
     let lower = input.to_lowercase();
     let named = ["password", "passwd", "secret", "token", "credential", "api_key", "apikey", "access_key"];
     let follows = |rest: &str| {

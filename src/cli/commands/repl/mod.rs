@@ -14,7 +14,7 @@ use super::Session;
 use crate::api::table::layout;
 use crate::base::{Error, Result, code, suggest};
 use crate::cli::Outcome;
-use crate::script::complete::COMMANDS;
+use crate::script::complete::{COMMANDS, Words};
 use crate::script::reference;
 use crate::script::repl::{Repl, ends_session};
 
@@ -79,12 +79,13 @@ struct Seen {
 
 fn converse(session: &Session<'_>, repl: &mut Repl, lines: &mut Lines, seen: &mut Seen) -> Result<()> {
     loop {
-        let words = repl.words();
+        // Where nobody types there is nothing to complete.
+        let words = if lines.is_terminal() { repl.words()? } else { Words::default() };
         let input = match session.runtime.block_on(lines.next(&session.cancel, words))? {
             Line::Input(input) if input.trim().is_empty() => continue,
             Line::Input(input) => input,
             Line::Dropped => continue,
-            Line::End | Line::Failed(_) => return Ok(()),
+            Line::End => return Ok(()),
         };
         if let Some(command) = input.trim().strip_prefix(':') {
             match perform(session, repl, command) {
@@ -125,7 +126,7 @@ fn perform(session: &Session<'_>, repl: &Repl, command: &str) -> Result<bool> {
         ("docs", name) => super::docs::docs(session, Some(name), false).map(drop)?,
         ("vars", _) => variables(session, repl),
         _ => {
-            let near = suggest::nearest(&format!(":{name}"), COMMANDS.iter().map(|(name, _)| *name));
+            let near = suggest::nearest(&format!(":{name}"), COMMANDS.iter().copied());
             return Err(Error::new(&code::USAGE, format!("there is no command `:{name}`"))
                 .hint(near.map_or_else(|| "`:help` lists them".to_owned(), |near| format!("did you mean `{near}`?"))));
         }
