@@ -14,11 +14,12 @@ use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, 
 use super::handle::Job;
 use super::job_options::{JAR_OPTIONS, SQL_OPTIONS, read};
 use super::spec::Spec;
-use super::types::{Receives, options};
+use super::types::{Receives, options, words};
 use crate::base::{Error, Result, code, duration, suggest};
 use crate::model::class::Class;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::STATES;
+use crate::model::upgrade::Mode;
 use crate::ops::effect::Acting;
 use crate::ops::{cancel, deploy, logs, observe, plan, validate, wait};
 
@@ -52,13 +53,17 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         Function::new("deploy", Class::Keyed, &[optional("options", DeployOptions::KIND)], Type::Job, Body::Journaled(do_deploy)).planning(Planning::With(planning::deploy))
             .on(Type::Spec)
             .docs(
-                "Brings the job to its spec and is idempotent: an unchanged job that runs is left alone. Never starts a second execution.",
+                "Brings the job to its spec and is idempotent: an unchanged job that runs is left alone. One that runs with another spec is \
+                 upgraded: `upgrade: \"savepoint\"` stops it with a savepoint and starts the new spec from that, `\"last_state\"` cancels it and \
+                 goes on from its newest checkpoint, `\"stateless\"` starts from nothing. Never starts a second execution.",
                 "let deployed = job::sql(\"hello\", #{ template: \"hello.sql\" }).deploy();\ndeployed.wait_for(\"RUNNING\", \"2m\");",
             )
             .errors(&[
                 &code::JOB_EXISTS_UNMANAGED,
                 &code::JOB_TWIN,
-                &code::JOB_CHANGED,
+                &code::JOB_UPGRADE_BLOCKED,
+                &code::SAVEPOINT_FAILED,
+                &code::SAVEPOINT_NO_FOLDER,
                 &code::JOB_STATE_UNKNOWN,
                 &code::FLINK_SQL_REFUSED,
                 &code::FLINK_MAIN_FAILED,
@@ -152,17 +157,29 @@ pub(super) fn this_spec(call: &Call<'_>) -> Result<Arc<JobSpec>> {
     spec.map(|spec| spec.0).ok_or_else(|| Error::new(&code::ARGUMENT_INVALID, format!("{}: not a job spec", call.name)))
 }
 
+words! {
+    /// The modes of an upgrade.
+    enum Upgrade { Savepoint = "savepoint", LastState = "last_state", Stateless = "stateless" }
+}
+
 options! {
     /// The options of `spec.deploy`.
     struct DeployOptions {
         /// abandons the state of the attempt that is named: `attempt-3`
         allow_state_loss: Option<String>,
+        /// what becomes of the state where the job runs with another spec; `savepoint` if not given
+        upgrade: Option<Upgrade>,
     }
 }
 
 fn deploy_options(call: &Call<'_>) -> Result<deploy::Options> {
     let options: DeployOptions = read(call.name, call.json(1)?)?;
-    Ok(deploy::Options { allow_state_loss: options.allow_state_loss })
+    let upgrade = match options.upgrade {
+        None | Some(Upgrade::Savepoint) => Mode::Savepoint,
+        Some(Upgrade::LastState) => Mode::LastState,
+        Some(Upgrade::Stateless) => Mode::Stateless,
+    };
+    Ok(deploy::Options { allow_state_loss: options.allow_state_loss, upgrade })
 }
 
 fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {

@@ -57,7 +57,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             Body::Journaled(query),
         )
         .docs(
-            "The rows of a SQL query over the views `runs`, `steps`, `jobs`, `attempts` and `events`, as maps. \
+            "The rows of a SQL query over the views `runs`, `steps`, `jobs`, `attempts`, `events` and `savepoints`, as maps. \
              `arguments` are an array for `?`, or a map for `:name`. At most 1.5 seconds, 100,000 rows, 16 MiB. \
              docs/state-queries.md lists the columns.",
             "let rows = state::query(\"SELECT script, status FROM runs WHERE environment = ?\", [env::name()]);\nassert::that(rows.len() > 0);",

@@ -46,7 +46,7 @@ codes! {
     STATE_IO = "state.io": "the state folder could not be read or written.";
 
     STATE_QUERY_INVALID = "state.query_invalid": "the SQL of `state::query` cannot be understood, or its arguments do not fit its placeholders. It is SQLite's SQL; docs/state-queries.md lists the views and their columns.";
-    STATE_QUERY_REFUSED = "state.query_refused": "`state::query` reads the documented views (`runs`, `steps`, `jobs`, `attempts`, `events`) and nothing else: no other table, no writing, no PRAGMA, no ATTACH, and of SQLite's functions only those that compute. Nothing was read.";
+    STATE_QUERY_REFUSED = "state.query_refused": "`state::query` reads the documented views (`runs`, `steps`, `jobs`, `attempts`, `events`, `savepoints`) and nothing else: no other table, no writing, no PRAGMA, no ATTACH, and of SQLite's functions only those that compute. Nothing was read.";
     STATE_QUERY_LIMIT = "state.query_limit": "`state::query` took longer than 1.5 seconds, or gives more than 100,000 rows or 16 MiB. Ask for fewer rows or columns: add a `WHERE` or a `LIMIT`.";
     STATE_FULL = "state.full": "`state::set` keeps at most 10,000 keys and 64 MiB in a workspace. `state::keys()` lists them, `state::remove(key)` makes room.";
 
@@ -106,7 +106,10 @@ codes! {
     JOB_EXISTS_UNMANAGED = "job.exists_unmanaged": "the cluster already runs this job, but this workspace's state has no record of it: another clone deployed it, or `.tidegate` was lost. Deploying would start a twin, so nothing was done. Deploy from where it was deployed, or cancel it on the cluster first; this version cannot adopt it.";
     JOB_TWIN = "job.twin": "more than one live execution of one job was found on the cluster. tidegate starts none and stops none by itself.";
     JOB_UNKNOWN_OUTCOME = "job.unknown_outcome": "an earlier submission of this job was never answered, and the JobManager has restarted since: whether it ran cannot be known from here. tidegate does not guess.";
-    JOB_CHANGED = "job.changed": "the job runs with another spec than the script now asks for, and this version of tidegate does not upgrade a running job.";
+    JOB_CHANGED = "job.changed": "the job runs with another spec than the script now asks for. It comes as a cause: the error above it says why the job was not upgraded.";
+    JOB_UPGRADE_BLOCKED = "job.upgrade_blocked": "the job runs with another spec than the script asks for, and in the mode that `upgrade` names it cannot be brought there without losing state. Nothing was done, and no other mode is taken instead: the hint names the ways out.";
+    SAVEPOINT_FAILED = "savepoint.failed": "Flink could not take the savepoint, or its tasks did not all run. The job was not ended by us; Flink may have restarted it. The causes are Flink's own, without its serialized objects.";
+    SAVEPOINT_NO_FOLDER = "savepoint.no_folder": "nothing says where savepoints go: neither the job's options nor the cluster's configuration has `execution.checkpointing.savepoint-dir` or `state.savepoints.dir`.";
     JOB_STATE_UNKNOWN = "job.state_unknown": "the job had state (checkpointing was on) and the newest checkpoint of its last execution cannot be determined. Starting it from nothing would silently lose that state.";
     JOB_ENDED = "job.ended": "the job reached a terminal state other than the one that was waited for.";
     JOB_TIMEOUT = "job.timeout": "the job did not reach the state in time. It was left as it is.";

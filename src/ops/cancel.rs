@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::cluster::Start;
+use super::cluster::{Connection, Start};
 use super::services::Services;
 use super::wait::recorded;
 use crate::base::{Error, Result, code};
 use crate::drivers::flink::Cancellation;
-use crate::model::attempt::Submission;
+use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
 
 /// How long to wait for the end.
@@ -53,24 +53,45 @@ pub async fn cancel(services: &Services, environment: &str, name: &str, by: &str
     }
     let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
     services.store.ask_end(&newest, by)?;
+    let Some(end) = end(services, &connection, &newest, name).await? else {
+        return Ok(answer(
+            "unknown",
+            "nothing: the JobManager does not know it any more",
+            newest.checkpoint.as_deref(),
+        ));
+    };
+    Ok(answer(&end.state, if end.asked { "cancelled" } else { "nothing" }, end.checkpoint.as_deref()))
+}
+
+/// How an execution ended.
+#[derive(Debug)]
+pub struct End {
+    /// Flink's terminal state.
+    pub state: String,
+    /// Whether it still ran, and was asked to end.
+    pub asked: bool,
+    /// Its newest checkpoint.
+    pub checkpoint: Option<String>,
+}
+
+/// Cancels an execution, waits until it has ended, and records its end with its newest checkpoint. None where the
+/// JobManager does not know it any more.
+///
+/// # Errors
+/// `job.timeout`, `flink.*`.
+pub async fn end(services: &Services, connection: &Connection, attempt: &Attempt, name: &str) -> Result<Option<End>> {
     let mut asked = false;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let Some(seen) = connection.job(&newest.flink_id).await? else {
-            return Ok(answer(
-                "unknown",
-                "nothing: the JobManager does not know it any more",
-                newest.checkpoint.as_deref(),
-            ));
-        };
-        services.store.observe(job.id, newest.number, &seen.state, seen.tasks_running, seen.tasks_total)?;
+        let Some(seen) = connection.job(&attempt.flink_id).await? else { return Ok(None) };
+        services.store.observe(attempt.job, attempt.number, &seen.state, seen.tasks_running, seen.tasks_total)?;
         if is_terminal(&seen.state) {
-            let checkpoint = connection.newest_checkpoint(&newest.flink_id).await?;
-            services.store.end_attempt(&newest, &seen.state, seen.end_time, checkpoint.as_deref())?;
-            return Ok(answer(&seen.state, if asked { "cancelled" } else { "nothing" }, checkpoint.as_deref()));
+            let checkpoint = connection.newest_checkpoint(&attempt.flink_id).await?;
+            services.store.end_attempt(attempt, &seen.state, seen.end_time, checkpoint.as_deref())?;
+            return Ok(Some(End { state: seen.state, asked, checkpoint }));
         }
         if !asked {
-            asked = matches!(connection.client.cancel(&newest.flink_id).await?, Cancellation::Accepted);
+            asked = matches!(connection.client.cancel(&attempt.flink_id).await?, Cancellation::Accepted);
         }
         if Instant::now() >= deadline {
             return Err(Error::new(

@@ -111,11 +111,7 @@ impl Connection {
                 Ok(Some(checkpoints)) => checkpoints,
                 Ok(None) => return Ok(None),
                 // What Flink says of a batch job: it has no state that could be lost.
-                Err(error)
-                    if error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled")) =>
-                {
-                    return Ok(None);
-                }
+                Err(error) if is_without_checkpoints(&error) => return Ok(None),
                 Err(error) => return Err(error),
             };
             let latest = checkpoints.latest;
@@ -139,6 +135,23 @@ impl Connection {
         }
     }
 
+    /// What a job could be started from now, while it still runs: a newer one can come at any time.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn restorable(&self, id: &str) -> Result<Option<String>> {
+        let checkpoints = match self.client.checkpoints(id).await {
+            Ok(checkpoints) => checkpoints,
+            Err(error) if is_without_checkpoints(&error) => None,
+            Err(error) => return Err(error),
+        };
+        let Some(latest) = checkpoints.map(|checkpoints| checkpoints.latest) else { return Ok(None) };
+        let own = [latest.completed, latest.savepoint].into_iter().flatten();
+        let own = own.filter_map(|checkpoint| Some((checkpoint.id, checkpoint.external_path?)));
+        let restored = latest.restored.and_then(|restored| Some((restored.id, restored.external_path?)));
+        Ok(own.chain(restored).max_by_key(|(id, _)| *id).map(|(_, path)| path))
+    }
+
     /// How old an answer of the JobManager may be: its `web.refresh-interval`, and a margin.
     async fn refresh_interval(&self) -> Result<Duration> {
         let config = self.client.get("/config").await?;
@@ -158,6 +171,11 @@ impl Connection {
         };
         Ok(exceptions.entries.into_iter().map(trace).filter(|trace| !trace.trim().is_empty()).collect())
     }
+}
+
+/// What Flink says of a job that takes no checkpoints.
+fn is_without_checkpoints(error: &Error) -> bool {
+    error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled"))
 }
 
 fn listed(job: JobOverview) -> Listed {

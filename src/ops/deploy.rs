@@ -6,15 +6,16 @@ use super::cluster::{Connection, Start};
 use super::effect::Acting;
 use super::facts;
 use super::services::Services;
-use super::standing::{changed, is_finished, is_missing, live, recorded, submitted_spec};
-use super::state_guard;
+use super::standing::{is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
+use super::{savepoint, state_guard, upgrade};
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, is_terminal};
 use crate::model::run::Run;
+use crate::model::upgrade::Mode;
 use crate::store::{JobRow, Lock};
 
 /// What a deploy may do beyond the careful default.
@@ -22,12 +23,14 @@ use crate::store::{JobRow, Lock};
 pub struct Options {
     /// Names the attempt whose state is abandoned: `attempt-3`.
     pub allow_state_loss: Option<String>,
+    /// What becomes of the state where the job runs with another spec.
+    pub upgrade: Mode,
 }
 
 /// Brings a job to its spec. Idempotent: an unchanged job that lives costs one request.
 ///
 /// # Errors
-/// `job.exists_unmanaged`, `job.twin`, `job.changed`, `job.state_unknown`, and those of [`submit::drive`].
+/// `job.exists_unmanaged`, `job.twin`, `job.state_unknown`, and those of [`upgrade::end`] and [`submit::drive`].
 pub async fn deploy(
     services: &Services,
     run: &Run,
@@ -39,23 +42,32 @@ pub async fn deploy(
     let connection = services.clusters.connect(&spec.cluster, Start::IfDown).await?;
     settle(services, &connection, spec).await?;
     let job = services.store.job(&spec.identity.environment, &spec.identity.job)?;
-    let newest = newest(services, job.as_ref())?;
-    let listed = look(services, &connection, newest.as_ref(), job.as_ref().map(|job| (job, options))).await?;
-    let live = live(services, spec, &listed)?;
+    let mut newest = newest(services, job.as_ref())?;
+    if let Some(newest) = &newest {
+        savepoint::settle(services, &connection, newest, &spec.identity.job).await?;
+    }
+    let mut listed = look(services, &connection, newest.as_ref(), job.as_ref().map(|job| (job, options))).await?;
+    let live = live(services, spec, &listed)?.cloned();
 
     // A step that crashed after its attempt was settled: the work is done, only its result is missing.
     let own = services.store.attempt_of_step(&acting.key)?.filter(|attempt| attempt.submission == Submission::Accepted);
 
     if let (Some(listing), Some(job)) = (live, &job) {
-        let attempt = recognised(services, job, listing)?;
+        let attempt = recognised(services, job, &listing)?;
         services.store.observe(job.id, attempt.number, &listing.state, listing.tasks_running, listing.tasks_total)?;
-        let action = match own {
-            Some(own) if own.number == attempt.number => "created",
-            _ if attempt.spec_hash == spec.running_hash() => "unchanged",
-            _ => return Err(changed(spec, &attempt)),
+        let action = match &own {
+            Some(own) if own.number == attempt.number => Some("created"),
+            _ if attempt.spec_hash == spec.running_hash() => Some("unchanged"),
+            _ => None,
         };
-        record_spec(services, run, spec, job)?;
-        return Ok(facts::of(&connection, spec, &attempt, Some(listing), action));
+        if let Some(action) = action {
+            record_spec(services, run, spec, job)?;
+            return Ok(facts::of(&connection, spec, &attempt, Some(&listing), action));
+        }
+        let loss = options.allow_state_loss.as_deref();
+        upgrade::end(services, run, &connection, spec, &attempt, options.upgrade, loss).await?;
+        listed = connection.jobs().await?;
+        newest = services.store.attempt(job.id, attempt.number)?;
     }
     if let (Some(own), Some(_)) = (&own, &job) {
         let listing = listed.iter().find(|listing| listing.id == own.flink_id);
@@ -64,7 +76,8 @@ pub async fn deploy(
     if let (Some(newest), Some(job)) = (&newest, &job) {
         let listing = listed.iter().find(|listing| listing.id == newest.flink_id);
         note_end(services, &connection, newest, listing).await?;
-        if is_finished(newest, listing, spec) {
+        let stopped = services.store.final_savepoint(newest.job, newest.number)?.is_some();
+        if !stopped && is_finished(newest, listing, spec) {
             // deploy() is idempotent: a bounded job that has done its work is at its spec.
             record_spec(services, run, spec, job)?;
             return Ok(facts::of(&connection, spec, newest, listing, "finished"));

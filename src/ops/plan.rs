@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 use super::cluster::{Connection, Start};
 use super::deploy::{Options, spec_text};
 use super::services::Services;
-use super::standing::{changed, is_finished, is_missing, live, recorded, submitted_spec};
-use super::{facts, state_guard, wait};
+use super::standing::{is_finished, is_missing, live, recorded, submitted_spec};
+use super::{facts, state_guard, upgrade, wait};
 use crate::base::{Error, Result, clock, code, counted};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::Listed;
 use crate::model::plan::{Action, Change};
 use crate::model::spec_difference;
+use crate::model::upgrade::{Ending, Mode};
 use crate::store::JobRow;
 
 /// A change, and the facts of the job handle that it would give. What only the run makes known is not among them.
@@ -44,8 +45,18 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
         };
         let runs = format!("attempt {} on `{}` is {}", attempt.number, connection.name, listing.state);
         let change = if attempt.spec_hash != spec.running_hash() {
-            let error = changed(spec, &attempt);
-            change(Action::Upgrade, vec![runs], spec_difference::running(&old, spec), Some(error))
+            let loss = options.allow_state_loss.as_deref();
+            let ending = upgrade::check(&connection, spec, &attempt, options.upgrade, loss).await;
+            let mut notes = vec![runs];
+            if let Ok(ending) = &ending {
+                notes.push(format!(
+                    "{}; attempt {} goes on {}",
+                    ended(*ending),
+                    attempt.number + 1,
+                    carried(options.upgrade)
+                ));
+            }
+            change(Action::Upgrade, notes, spec_difference::running(&old, spec), ending.err())
         } else if job.spec != spec_text(spec)? || job.desired != "running" {
             let recorded: Option<JobSpec> = serde_json::from_str(&job.spec).ok();
             let mut differences = recorded.map(|old| spec_difference::labels(&old, spec)).unwrap_or_default();
@@ -61,6 +72,7 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
     let listing = newest.and_then(|newest| look.listed.iter().find(|listing| listing.id == newest.flink_id));
     if let (Some(newest), Some(connection)) = (newest, &look.connection)
         && is_finished(newest, listing, spec)
+        && services.store.final_savepoint(newest.job, newest.number)?.is_none()
     {
         let facts = facts::of(connection, spec, newest, listing, "finished");
         let notes = vec![format!("attempt {} has FINISHED with this spec", newest.number)];
@@ -270,6 +282,23 @@ fn would_be(
         facts["tasks_total"] = 0.into();
     }
     facts
+}
+
+/// How the execution that runs would be ended, in words.
+fn ended(ending: Ending) -> &'static str {
+    match ending {
+        Ending::StopWithSavepoint => "it is stopped with a savepoint",
+        Ending::Cancel => "it is cancelled",
+    }
+}
+
+/// What the new attempt starts from, in words.
+fn carried(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Savepoint => "from that savepoint",
+        Mode::LastState => "from its newest checkpoint",
+        Mode::Stateless => "from nothing",
+    }
 }
 
 /// A spec in a few words.

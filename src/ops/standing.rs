@@ -92,10 +92,6 @@ pub(super) fn changed(spec: &JobSpec, attempt: &Attempt) -> Error {
             differences.join(", ")
         ),
     )
-    .hint(format!(
-        "`tidegate cancel {}`, then run the script again: the new attempt starts from the newest retained checkpoint",
-        spec.identity.job
-    ))
 }
 
 /// The spec that an attempt of a job was submitted with.

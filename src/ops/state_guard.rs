@@ -33,6 +33,12 @@ pub async fn newest_state(
             return Ok(None);
         }
         let spec = submitted_spec(attempt, &job.name)?;
+        // A job that we stopped with a savepoint took nothing after it; Flink may not tell of it where the job took no
+        // checkpoints of its own.
+        let stopped = services.store.final_savepoint(job.id, attempt.number)?;
+        if stopped.is_some() {
+            return Ok(stopped);
+        }
         let was_stateful = spec.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some();
         if !was_stateful {
             return Ok(None);

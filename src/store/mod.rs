@@ -7,6 +7,7 @@ mod locks;
 mod open;
 mod query;
 mod runs;
+mod snapshots;
 mod steps;
 mod values;
 

@@ -57,6 +57,10 @@ pub struct Cluster {
     pub executions: Vec<Execution>,
     /// Counts the starts of the JobManager, from 1.
     pub incarnation: u64,
+    /// Lets the next savepoints fail with this trace.
+    pub savepoints_fail: Option<String>,
+    /// What became of the savepoints that were asked for, by trigger id.
+    triggers: BTreeMap<String, Value>,
     jobs: BTreeMap<String, Job>,
     burnt: BTreeSet<String>,
     port: u16,
@@ -77,6 +81,8 @@ impl Cluster {
             jars: BTreeMap::new(),
             executions: Vec::new(),
             incarnation: 1,
+            savepoints_fail: None,
+            triggers: BTreeMap::new(),
             jobs: BTreeMap::new(),
             burnt: BTreeSet::new(),
             port,
@@ -194,6 +200,7 @@ impl Cluster {
         }
         self.jobs.clear();
         self.burnt.clear();
+        self.triggers.clear();
     }
 
     pub(super) fn come_back(&mut self, keep_jars: bool) {
@@ -239,6 +246,7 @@ impl Cluster {
             restarts: 0,
             restored_from,
             checkpoints: Vec::new(),
+            savepoint: None,
             execution,
             startup: self.startup,
             finish_after: self.finish_after,
@@ -261,7 +269,7 @@ impl Cluster {
             ),
             ("GET", ["jobmanager", "config"]) => Reply::json(
                 200,
-                &json!([{"key": "rest.port", "value": self.port.to_string()}, {"key": "web.tmpdir", "value": self.tmpdir()}, {"key": "heartbeat.timeout", "value": "500"}]),
+                &json!([{"key": "rest.port", "value": self.port.to_string()}, {"key": "web.tmpdir", "value": self.tmpdir()}, {"key": "heartbeat.timeout", "value": "500"}, {"key": "state.savepoints.dir", "value": "file:/savepoints"}]),
             ),
             ("GET", ["jobs", "overview"]) => {
                 let jobs: Vec<Value> = self.jobs.iter().map(|(id, job)| job.overview(id, self.is_new())).collect();
@@ -341,6 +349,14 @@ impl Cluster {
                     )),
                 ),
             },
+            ("POST", ["stop"]) => self.stop(id, request),
+            ("GET", ["savepoints", trigger]) => match self.triggers.get(*trigger) {
+                Some(operation) => Reply::json(200, &json!({"status": {"id": "COMPLETED"}, "operation": operation})),
+                None => Reply::errors(
+                    404,
+                    &format!("There is no savepoint operation with triggerId={trigger} for job {id}"),
+                ),
+            },
             ("GET", ["status"]) => Reply::json(200, &json!({"status": job.state().0})),
             ("GET", ["plan"]) => Reply::json(200, &json!({"plan": {"jid": id, "name": job.name, "nodes": []}})),
             ("GET", ["exceptions"]) => Reply::json(200, &job.exceptions(self.is_new())),
@@ -357,6 +373,37 @@ impl Cluster {
             }
             _ => Reply::errors(404, &format!("Unable to load requested file {}.", request.path)),
         }
+    }
+
+    /// Stops a job with a savepoint, once for each trigger id.
+    fn stop(&mut self, id: &str, request: &Request) -> Reply {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let (trigger, target) = (body["triggerId"].as_str().unwrap(), body["targetDirectory"].as_str().unwrap());
+        let accepted = Reply::json(202, &json!({ "request-id": trigger }));
+        if self.triggers.contains_key(trigger) {
+            return accepted;
+        }
+        if self.job(id).end.is_some() {
+            return Reply::errors(409, &rest_exception("Job has already reached a terminal state."));
+        }
+        let failed = self.savepoints_fail.take().or_else(|| {
+            let running = self.job(id).state() == ("RUNNING".to_owned(), true);
+            (!running).then(|| "org.apache.flink.runtime.checkpoint.CheckpointException: Not all required tasks are currently running.\n".to_owned())
+        });
+        if let Some(trace) = failed {
+            let failure = json!({"class": "java.util.concurrent.CompletionException", "stack-trace": trace,
+                "serialized-throwable": "rO0AB".repeat(6_000)});
+            self.triggers.insert(trigger.to_owned(), json!({ "failure-cause": failure }));
+            return accepted;
+        }
+        let job = self.job(id);
+        let number = job.checkpoints.last().map_or(1, |(number, _)| number + 1);
+        let path = format!("{target}/savepoint-{}", &trigger[..12]);
+        job.savepoint = Some((number, path.clone()));
+        job.checkpoints.clear();
+        self.triggers.insert(trigger.to_owned(), json!({ "location": path }));
+        self.end(id, "FINISHED");
+        accepted
     }
 
     fn overview(&self) -> Value {

@@ -21,6 +21,8 @@ pub(super) struct Job {
     pub(super) restored_from: Option<String>,
     /// Number and path.
     pub(super) checkpoints: Vec<(u64, String)>,
+    /// Number and path of the savepoint that it was stopped with.
+    pub(super) savepoint: Option<(u64, String)>,
     pub(super) execution: Option<usize>,
     /// Once a job has shown itself it keeps to its times, whatever is set later.
     pub(super) startup: Duration,
@@ -138,7 +140,7 @@ impl Job {
         let count = self.checkpoints.len();
         json!({"counts": {"restored": u32::from(restored.is_some()), "total": count, "in_progress": 0, "completed": count, "failed": 0},
             "summary": {"end_to_end_duration": {"p50": "NaN"}},
-            "latest": {"completed": history.first(), "savepoint": null, "failed": null, "restored": restored},
+            "latest": {"completed": history.first(), "savepoint": self.savepoint.as_ref().map(checkpoint), "failed": null, "restored": restored},
             "history": history})
     }
 }

@@ -1,0 +1,75 @@
+//! A savepoint or checkpoint of the state ledger.
+
+use crate::base::clock::Millis;
+
+/// How a snapshot came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotKind {
+    /// We asked for it, and the job went on.
+    Savepoint,
+    /// We asked for it, and the job ended with it.
+    Stop,
+    /// Flink's own, seen when the job had ended.
+    Checkpoint,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotStatus {
+    /// The intent is on the disk; what came of it is not known.
+    Open,
+    /// It is whole.
+    Completed,
+    /// Flink said that it failed.
+    Failed,
+    /// The JobManager that was asked is gone, and with it the answer.
+    Lost,
+}
+
+macro_rules! names {
+    ($kind:ty { $($variant:ident = $name:literal),* $(,)? }) => {
+        impl $kind {
+            /// The word in the database and in listings.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// The reverse of `name`.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+names!(SnapshotKind { Savepoint = "savepoint", Stop = "stop", Checkpoint = "checkpoint" });
+names!(SnapshotStatus { Open = "open", Completed = "completed", Failed = "failed", Lost = "lost" });
+
+/// One row of the state ledger.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The row's number; 0 before it is recorded.
+    pub id: i64,
+    /// The job's row.
+    pub job: i64,
+    /// The attempt whose state it holds.
+    pub attempt: u32,
+    /// How it came to be.
+    pub kind: SnapshotKind,
+    /// Our key, where we asked for it.
+    pub trigger_id: Option<String>,
+    /// The private folder that Flink was told to put it below.
+    pub target: Option<String>,
+    /// The JobManager that was asked.
+    pub incarnation: String,
+    /// How far it has come.
+    pub status: SnapshotStatus,
+    /// Where it lies.
+    pub path: Option<String>,
+    /// The run that asked for it.
+    pub run: Option<i64>,
+    /// When the intent was recorded, or it was seen.
+    pub created_at: Millis,
+    /// When it was known to be whole.
+    pub completed_at: Option<Millis>,
+}

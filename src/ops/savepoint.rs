@@ -1,0 +1,299 @@
+//! Stops a job with a savepoint under a key of our own, driven until its outcome is known.
+//!
+//! Within one JobManager incarnation the trigger id makes the request idempotent: whoever finds an open one asks for it
+//! again under the same id, and gets the same savepoint. It lies in a private folder of its own.
+
+use std::time::{Duration, Instant};
+
+use super::cluster::Connection;
+use super::services::Services;
+use super::standing::submitted_spec;
+use crate::base::hash::sha256;
+use crate::base::{Error, Result, clock, code};
+use crate::drivers::flink::{SavepointRequest, SavepointStatus, Triggered, Version};
+use crate::model::attempt::Attempt;
+use crate::model::job_status::is_terminal;
+use crate::model::run::Run;
+use crate::model::snapshot::{Snapshot, SnapshotKind, SnapshotStatus};
+
+/// How long a silent JobManager, a job whose tasks do not all run, and an end that does not come are waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Flink's options for the folder of savepoints: since 1.20, and before.
+const FOLDERS: [&str; 2] = ["execution.checkpointing.savepoint-dir", "state.savepoints.dir"];
+
+/// Stops an attempt with a savepoint and waits until it has ended. Gives the savepoint's path.
+///
+/// # Errors
+/// * `savepoint.no_folder` where nothing names a folder for savepoints; nothing was asked for
+/// * `savepoint.failed` where Flink says so, or its tasks do not all run; the job is left as it is
+/// * `run.unknown_outcome` where nobody answers any more, and `job.unknown_outcome` where the JobManager has restarted
+pub async fn stop(
+    services: &Services,
+    run: &Run,
+    connection: &Connection,
+    attempt: &Attempt,
+    name: &str,
+) -> Result<String> {
+    let open = services.store.snapshots_of(attempt.job, attempt.number)?;
+    let open = open.into_iter().find(|one| one.status == SnapshotStatus::Open && one.kind == SnapshotKind::Stop);
+    let snapshot = match open {
+        Some(snapshot) => snapshot,
+        None => begin(services, run, connection, attempt, name).await?,
+    };
+    let path = drive(services, connection, attempt, name, &snapshot).await?;
+    wait_for_end(services, connection, attempt, name).await?;
+    Ok(path)
+}
+
+/// Brings a stop that an earlier process began to a known outcome. One that failed is recorded as failed, and no error.
+///
+/// # Errors
+/// As [`stop`], without `savepoint.failed`.
+pub async fn settle(services: &Services, connection: &Connection, attempt: &Attempt, name: &str) -> Result<()> {
+    if attempt.end_state.is_some() || attempt.cluster != connection.name {
+        return Ok(());
+    }
+    for snapshot in services.store.snapshots_of(attempt.job, attempt.number)? {
+        if snapshot.status != SnapshotStatus::Open {
+            continue;
+        }
+        match drive(services, connection, attempt, name, &snapshot).await {
+            Ok(_) => wait_for_end(services, connection, attempt, name).await?,
+            Err(error) if error.is(&code::SAVEPOINT_FAILED) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The folder below which the savepoints of a job go: what its spec says, else the cluster.
+///
+/// # Errors
+/// `savepoint.no_folder`, `flink.*`.
+pub async fn folder(connection: &Connection, attempt: &Attempt, name: &str) -> Result<String> {
+    let spec = submitted_spec(attempt, name)?;
+    for key in FOLDERS {
+        let own = spec.setting(key);
+        let found = match own {
+            Some(folder) => Some(folder),
+            None => connection.client.setting(key).await?,
+        };
+        if let Some(folder) = found {
+            return Ok(folder.trim_end_matches('/').to_owned());
+        }
+    }
+    Err(Error::new(
+        &code::SAVEPOINT_NO_FOLDER,
+        format!(
+            "nothing says where savepoints of `{name}` go: neither its options nor the cluster `{}`",
+            connection.name
+        ),
+    )
+    .hint(format!(
+        "set `{}` in the options of the job or of its environment, to a folder that all of Flink reaches",
+        FOLDERS[1]
+    )))
+}
+
+async fn begin(
+    services: &Services,
+    run: &Run,
+    connection: &Connection,
+    attempt: &Attempt,
+    name: &str,
+) -> Result<Snapshot> {
+    let folder = folder(connection, attempt, name).await?;
+    all_tasks_run(services, connection, attempt, name).await?;
+    let ordinal = services.store.snapshots_of(attempt.job, attempt.number)?.len() + 1;
+    let trigger = sha256(format!("{}/savepoint/{ordinal}", attempt.flink_id).as_bytes());
+    let snapshot = Snapshot {
+        id: 0,
+        job: attempt.job,
+        attempt: attempt.number,
+        kind: SnapshotKind::Stop,
+        trigger_id: trigger.get(..32).map(str::to_owned),
+        target: Some(format!("{folder}/{}/{ordinal}", attempt.flink_id)),
+        incarnation: connection.incarnation().await?,
+        status: SnapshotStatus::Open,
+        path: None,
+        run: Some(run.id),
+        created_at: clock::now(),
+        completed_at: None,
+    };
+    services.store.begin_snapshot(run, snapshot, &format!("run r{}", run.id))
+}
+
+/// A savepoint that is asked for before all tasks run fails, so they are waited for.
+async fn all_tasks_run(services: &Services, connection: &Connection, attempt: &Attempt, name: &str) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut told = false;
+    loop {
+        let seen = connection.job(&attempt.flink_id).await?;
+        let (state, running, total) = match &seen {
+            Some(seen) if seen.really_running() => return Ok(()),
+            Some(seen) => (seen.state.as_str(), seen.tasks_running, seen.tasks_total),
+            None => ("not there any more", 0, 0),
+        };
+        if Instant::now() >= deadline || is_terminal(state) || seen.is_none() {
+            return Err(Error::new(
+                &code::SAVEPOINT_FAILED,
+                format!("no savepoint of `{name}` can be taken: it is {state}, and {running} of its {total} tasks run"),
+            )
+            .hint("nothing was asked for, and it was left as it is; `upgrade: \"last_state\"` goes on from its newest checkpoint instead"));
+        }
+        if !told {
+            services.clusters.progress(&format!(
+                "{name}: {state}, {running} of {total} tasks run; waiting for all, to take a savepoint"
+            ));
+            told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn drive(
+    services: &Services,
+    connection: &Connection,
+    attempt: &Attempt,
+    name: &str,
+    snapshot: &Snapshot,
+) -> Result<String> {
+    let (Some(trigger), Some(target)) = (&snapshot.trigger_id, &snapshot.target) else {
+        return Err(Error::new(&code::STATE_CORRUPT, format!("an open savepoint of `{name}` has no key")));
+    };
+    let mut heard = Instant::now();
+    let mut pause = Duration::from_millis(20);
+    loop {
+        let step = async {
+            if connection.incarnation().await? != snapshot.incarnation {
+                return Ok(Step::Restarted);
+            }
+            Ok(match connection.client.savepoint_status(&attempt.flink_id, trigger).await? {
+                SavepointStatus::InProgress => Step::Wait,
+                SavepointStatus::Completed { location } => Step::Done(location),
+                SavepointStatus::Failed { causes } => Step::Failed(causes),
+                SavepointStatus::Unknown => {
+                    let version = Version::parse(&connection.client.overview().await?.flink_version)?;
+                    let request = SavepointRequest {
+                        job_id: attempt.flink_id.clone(),
+                        trigger_id: trigger.clone(),
+                        target: target.clone(),
+                        stops: snapshot.kind == SnapshotKind::Stop,
+                        version,
+                    };
+                    match connection.client.trigger_savepoint(&request).await? {
+                        Triggered::Accepted => Step::Wait,
+                        // The job has ended: perhaps with this very savepoint, whose answer Flink has forgotten.
+                        Triggered::Refused { causes } => match ended_with(connection, attempt, target).await? {
+                            Some(path) => Step::Done(path),
+                            None => Step::Failed(causes),
+                        },
+                        Triggered::Ambiguous { why } => return Err(Error::new(&code::FLINK_UNREACHABLE, why)),
+                    }
+                }
+            })
+        };
+        match step.await {
+            Ok(Step::Done(path)) => {
+                services.store.settle_snapshot(snapshot, SnapshotStatus::Completed, Some(&path), None)?;
+                return Ok(path);
+            }
+            Ok(Step::Failed(causes)) => {
+                let error = failed(name, &causes).map_texts(&|text| services.secrets.mask(text));
+                let text = error.to_json().to_string();
+                services.store.settle_snapshot(snapshot, SnapshotStatus::Failed, None, Some(&text))?;
+                return Err(error);
+            }
+            Ok(Step::Restarted) => return restarted(services, connection, attempt, name, snapshot),
+            Ok(Step::Wait) => heard = Instant::now(),
+            Err(error) if error.is(&code::FLINK_UNREACHABLE) && heard.elapsed() < PATIENCE => {}
+            Err(error) if error.is(&code::FLINK_UNREACHABLE) => {
+                return Err(Error::new(
+                    &code::RUN_UNKNOWN_OUTCOME,
+                    format!("`{name}` was asked to stop with a savepoint, and nobody has answered since"),
+                )
+                .caused_by(error)
+                .with("trigger", trigger.clone())
+                .hint("when the JobManager answers again, `tidegate resume RUN` settles it under the same id"));
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(Duration::from_millis(250));
+    }
+}
+
+enum Step {
+    Wait,
+    Done(String),
+    Failed(Vec<String>),
+    Restarted,
+}
+
+/// The newest savepoint of a job that has ended, where it lies in the private folder.
+async fn ended_with(connection: &Connection, attempt: &Attempt, target: &str) -> Result<Option<String>> {
+    let has_ended = connection.job(&attempt.flink_id).await?.is_some_and(|job| is_terminal(&job.state));
+    if !has_ended {
+        return Ok(None);
+    }
+    let newest = connection.newest_checkpoint(&attempt.flink_id).await?;
+    let inside = |path: &str| bare(path).starts_with(&format!("{}/", bare(target)));
+    Ok(newest.filter(|path| inside(path)))
+}
+
+/// A path without `file:` and its slashes: Flink writes `file:/x` for `file:///x`.
+fn bare(path: &str) -> String {
+    let rest = path.strip_prefix("file:").map(|rest| rest.trim_start_matches('/'));
+    rest.map_or_else(|| path.to_owned(), |rest| format!("/{rest}"))
+}
+
+/// The JobManager that was asked is gone. Where it is highly available the job lives on under its id and no stop is under
+/// way any more; else the job is gone with it, and what it left decides.
+fn restarted(
+    services: &Services,
+    connection: &Connection,
+    attempt: &Attempt,
+    name: &str,
+    snapshot: &Snapshot,
+) -> Result<String> {
+    let error = Error::new(
+        &code::SAVEPOINT_FAILED,
+        format!(
+            "the JobManager of `{}` restarted while attempt {} of `{name}` was stopped with a savepoint",
+            connection.name, attempt.number
+        ),
+    )
+    .hint("run the script again: it looks at what is there now");
+    services.store.settle_snapshot(snapshot, SnapshotStatus::Lost, None, Some(&error.to_json().to_string()))?;
+    Err(error)
+}
+
+fn failed(name: &str, causes: &[String]) -> Error {
+    let error = Error::new(&code::SAVEPOINT_FAILED, format!("`{name}` could not be stopped with a savepoint"));
+    causes.iter().fold(error, |error, cause| error.caused_by(cause)).hint(
+        "the job was left as it is, and may have restarted; `upgrade: \"last_state\"` goes on from its newest checkpoint instead",
+    )
+}
+
+async fn wait_for_end(services: &Services, connection: &Connection, attempt: &Attempt, name: &str) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let Some(seen) = connection.job(&attempt.flink_id).await? else { return Ok(()) };
+        if is_terminal(&seen.state) {
+            // The savepoint is in the ledger, and is the newest: none is taken after it.
+            return services.store.end_attempt(attempt, &seen.state, seen.end_time, None);
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::new(
+                &code::RUN_UNKNOWN_OUTCOME,
+                format!(
+                    "the savepoint of `{name}` is whole, and the job is {} and has not ended after 60 s",
+                    seen.state
+                ),
+            )
+            .hint("look at what it does with `tidegate logs`; `tidegate resume RUN` goes on when it has ended"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,74 @@
+//! Ends the execution that runs, so that one with another spec can go on from its state.
+
+use super::cancel;
+use super::cluster::Connection;
+use super::savepoint;
+use super::services::Services;
+use super::standing::{changed, submitted_spec};
+use crate::base::{Error, Result, code};
+use crate::model::attempt::Attempt;
+use crate::model::job_spec::JobSpec;
+use crate::model::run::Run;
+use crate::model::upgrade::{Ending, Mode, Running, ending};
+
+/// How the running execution would be ended, or why not. Changes nothing.
+///
+/// # Errors
+/// `job.upgrade_blocked`, `savepoint.no_folder`, `flink.*`.
+pub async fn check(
+    connection: &Connection,
+    spec: &JobSpec,
+    attempt: &Attempt,
+    mode: Mode,
+    allow_state_loss: Option<&str>,
+) -> Result<Ending> {
+    let name = &spec.identity.job;
+    let old = submitted_spec(attempt, name)?;
+    let known = match mode {
+        Mode::LastState => connection.restorable(&attempt.flink_id).await?.is_some(),
+        Mode::Savepoint | Mode::Stateless => false,
+    };
+    let running = Running {
+        attempt: attempt.number,
+        is_batch: old.is_batch(),
+        had_state: old.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some(),
+        has_checkpoint: known,
+        loss_is_allowed: allow_state_loss == Some(format!("attempt-{}", attempt.number).as_str()),
+    };
+    let ending = ending(mode, running).map_err(|blocked| {
+        Error::new(
+            &code::JOB_UPGRADE_BLOCKED,
+            format!("`{name}` cannot be upgraded with `{}`: {}", mode.name(), blocked.why),
+        )
+        .caused_by(changed(spec, attempt))
+        .with("attempt", attempt.number)
+        .hint(blocked.hint)
+    })?;
+    if ending == Ending::StopWithSavepoint {
+        savepoint::folder(connection, attempt, name).await?;
+    }
+    Ok(ending)
+}
+
+/// Ends it, and returns when it has ended and its newest state is recorded.
+///
+/// # Errors
+/// As [`check`], [`savepoint::stop`] and [`cancel::end`].
+pub async fn end(
+    services: &Services,
+    run: &Run,
+    connection: &Connection,
+    spec: &JobSpec,
+    attempt: &Attempt,
+    mode: Mode,
+    allow_state_loss: Option<&str>,
+) -> Result<()> {
+    let name = &spec.identity.job;
+    match check(connection, spec, attempt, mode, allow_state_loss).await? {
+        Ending::StopWithSavepoint => savepoint::stop(services, run, connection, attempt, name).await.map(drop),
+        Ending::Cancel => {
+            services.store.ask_end(attempt, &format!("run r{}", run.id))?;
+            cancel::end(services, connection, attempt, name).await.map(drop)
+        }
+    }
+}

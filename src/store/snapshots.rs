@@ -1,0 +1,149 @@
+//! The state ledger: every savepoint that was asked for, and the checkpoints that were seen. Rows are never removed.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::jobs::add_event;
+use super::open::{Durability, Store};
+use super::runs::{check_epoch, sql};
+use crate::base::{Result, clock};
+use crate::model::run::Run;
+use crate::model::snapshot::{Snapshot, SnapshotKind, SnapshotStatus};
+
+impl Store {
+    /// Records the intent to ask for a savepoint; for a stop also who asks for the job's end. Gives it with its row.
+    ///
+    /// # Errors
+    /// `run.superseded` where another process took over the run; `state.*`.
+    pub fn begin_snapshot(&self, run: &Run, mut snapshot: Snapshot, by: &str) -> Result<Snapshot> {
+        self.write(Durability::Full, |transaction| {
+            check_epoch(transaction, run)?;
+            transaction
+                .execute(
+                    "INSERT INTO snapshot_rows (job, attempt, kind, trigger_id, target, incarnation, status, run, created_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7, ?8)",
+                    params![
+                        snapshot.job,
+                        snapshot.attempt,
+                        snapshot.kind.name(),
+                        snapshot.trigger_id,
+                        snapshot.target,
+                        snapshot.incarnation,
+                        run.id,
+                        snapshot.created_at
+                    ],
+                )
+                .map_err(sql)?;
+            snapshot.id = transaction.last_insert_rowid();
+            let event = if snapshot.kind == SnapshotKind::Stop {
+                transaction
+                    .execute(
+                        "UPDATE attempt_rows SET end_asked_by = ifnull(end_asked_by, ?3) WHERE job = ?1 AND number = ?2",
+                        params![snapshot.job, snapshot.attempt, by],
+                    )
+                    .map_err(sql)?;
+                "stopping"
+            } else {
+                "savepoint"
+            };
+            let data = serde_json::json!({ "by": by, "trigger": snapshot.trigger_id }).to_string();
+            add_event(transaction, snapshot.job, snapshot.attempt, Some(run.id), event, &data)?;
+            Ok(snapshot)
+        })
+    }
+
+    /// Records what came of a savepoint that was asked for, once. A whole one is the attempt's newest state.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn settle_snapshot(
+        &self,
+        snapshot: &Snapshot,
+        status: SnapshotStatus,
+        path: Option<&str>,
+        error: Option<&str>,
+    ) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            let completed = (status == SnapshotStatus::Completed).then(clock::now);
+            let changed = transaction
+                .execute(
+                    "UPDATE snapshot_rows SET status = ?2, path = ?3, completed_at = ?4, error = ?5
+                     WHERE id = ?1 AND status = 'open'",
+                    params![snapshot.id, status.name(), path, completed, error],
+                )
+                .map_err(sql)?;
+            if changed == 0 {
+                return Ok(());
+            }
+            if path.is_some() {
+                transaction
+                    .execute(
+                        "UPDATE attempt_rows SET checkpoint = ?3 WHERE job = ?1 AND number = ?2 AND end_state IS NULL",
+                        params![snapshot.job, snapshot.attempt, path],
+                    )
+                    .map_err(sql)?;
+            }
+            if status != SnapshotStatus::Completed && snapshot.kind == SnapshotKind::Stop {
+                // The stop came to nothing: nobody of us ends this attempt any more.
+                transaction
+                    .execute(
+                        "UPDATE attempt_rows SET end_asked_by = NULL WHERE job = ?1 AND number = ?2 AND end_state IS NULL",
+                        params![snapshot.job, snapshot.attempt],
+                    )
+                    .map_err(sql)?;
+            }
+            let data = serde_json::json!({ "path": path, "error": error }).to_string();
+            let event = format!("savepoint {}", status.name());
+            add_event(transaction, snapshot.job, snapshot.attempt, snapshot.run, &event, &data)
+        })
+    }
+
+    /// The savepoints of an attempt that were asked for, oldest first.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn snapshots_of(&self, job: i64, attempt: u32) -> Result<Vec<Snapshot>> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached(&format!("{SELECT} WHERE job = ?1 AND attempt = ?2 ORDER BY id"))?;
+            let rows = statement.query_map(params![job, attempt], from_row)?;
+            rows.collect()
+        })
+    }
+
+    /// The savepoint that an attempt ended with, where we stopped it.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn final_savepoint(&self, job: i64, attempt: u32) -> Result<Option<String>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT path FROM snapshot_rows WHERE job = ?1 AND attempt = ?2 AND kind = 'stop' AND status = 'completed'
+                     ORDER BY id DESC LIMIT 1",
+                )?
+                .query_row(params![job, attempt], |row| row.get(0))
+                .optional()
+        })
+    }
+}
+
+const SELECT: &str = "SELECT id, job, attempt, kind, trigger_id, target, incarnation, status, path, run, created_at, \
+                      completed_at FROM snapshot_rows";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
+    Ok(Snapshot {
+        id: row.get(0)?,
+        job: row.get(1)?,
+        attempt: row.get(2)?,
+        kind: SnapshotKind::from_name(&row.get::<_, String>(3)?).unwrap_or(SnapshotKind::Savepoint),
+        trigger_id: row.get(4)?,
+        target: row.get(5)?,
+        incarnation: row.get(6)?,
+        // An unknown word would be a newer schema, which open.rs refuses; the careful reading is "not settled".
+        status: SnapshotStatus::from_name(&row.get::<_, String>(7)?).unwrap_or(SnapshotStatus::Open),
+        path: row.get(8)?,
+        run: row.get(9)?,
+        created_at: row.get(10)?,
+        completed_at: row.get(11)?,
+    })
+}

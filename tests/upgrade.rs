@@ -1,0 +1,268 @@
+//! Upgrades of a running job: each mode, what blocks it, and death at every boundary of it. Afterwards exactly one execution
+//! lives, and it was started from the newest state of the one before.
+//!
+//! `SWEEP=full cargo test --test upgrade -- --nocapture` kills at random moments a thousand times, too.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and prints its counts")]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use support::fake_flink::{FakeFlink, Fault, Reply};
+use support::sandbox::{Ended, Sandbox};
+
+const SQL: &str = "CREATE TABLE a (n BIGINT) WITH ('connector' = 'datagen');\n\
+                   CREATE TABLE b (n BIGINT) WITH ('connector' = 'blackhole');\n\
+                   INSERT INTO b SELECT n FROM a WHERE n > {{ least }};\n";
+
+/// Deploys the job `steady` with a spec that `least` makes, in a mode.
+fn script(least: u32, options: &str) -> String {
+    format!(
+        "let spec = job::sql(\"steady\", #{{ template: \"job.sql\", vars: #{{ least: {least} }}, checkpointing: #{{ interval: \"1s\" }} }});\n\
+         let job = spec.deploy({options});\nprint(`attempt ${{job.attempt}} from ${{job.restored_from}}`);\n"
+    )
+}
+
+/// A fake with the first spec running, one checkpoint done, and scripts for the second in every mode.
+fn stage() -> (FakeFlink, Sandbox) {
+    let flink = FakeFlink::start();
+    let (first, savepoint) = (script(1, ""), script(2, ""));
+    let last_state = script(2, "#{ upgrade: \"last_state\" }");
+    let stateless = script(2, "#{ upgrade: \"stateless\" }");
+    let abandoned = script(2, "#{ upgrade: \"stateless\", allow_state_loss: \"attempt-1\" }");
+    let files = [
+        ("templates/job.sql", SQL),
+        ("scripts/first.rhai", first.as_str()),
+        ("scripts/savepoint.rhai", savepoint.as_str()),
+        ("scripts/last_state.rhai", last_state.as_str()),
+        ("scripts/stateless.rhai", stateless.as_str()),
+        ("scripts/abandoned.rhai", abandoned.as_str()),
+    ];
+    let sandbox = Sandbox::new(&format!("{{ kind: session, url: \"{}\" }}", flink.url()), &files);
+    done(&sandbox.run(&["run", "first"]));
+    (flink, sandbox)
+}
+
+fn first_id(flink: &FakeFlink) -> String {
+    flink.executions()[0].job_id.clone()
+}
+
+fn checkpoint(flink: &FakeFlink) -> String {
+    let id = first_id(flink);
+    flink.with(|cluster| cluster.complete_checkpoint(&id))
+}
+
+fn done(ended: &Ended) {
+    assert_eq!(ended.code(), Some(0), "{}", ended.said);
+}
+
+fn refused(ended: &Ended, code: &str, flink: &FakeFlink) {
+    assert_eq!(ended.code(), Some(1), "{}", ended.said);
+    assert!(ended.said.contains(&format!("error[{code}]")), "{}", ended.said);
+    assert_eq!(flink.executions().len(), 1, "{}", ended.said);
+    assert!(flink.executions()[0].is_live(), "it was to be left as it is: {}", ended.said);
+}
+
+/// What the one that lives was started from.
+fn lives_from(flink: &FakeFlink) -> Option<String> {
+    let executions = flink.executions();
+    let live: Vec<_> = executions.iter().filter(|execution| execution.is_live()).collect();
+    assert_eq!(live.len(), 1, "{executions:?}");
+    assert!(flink.twins().is_empty(), "{executions:?}");
+    live[0].restored_from.clone()
+}
+
+#[test]
+fn a_job_with_another_spec_goes_on_from_a_savepoint() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    done(&sandbox.run(&["run", "savepoint"]));
+    let from = lives_from(&flink).unwrap();
+    assert!(from.starts_with(&format!("file:/savepoints/{}/1/savepoint-", first_id(&flink))), "{from}");
+    let rows = sandbox.ask("SELECT kind || ' ' || status || ' ' || path FROM savepoints");
+    assert_eq!(rows, [format!("stop completed {from}")]);
+    assert_eq!(flink.count("POST", "/stop"), 1);
+    assert_eq!(sandbox.ask("SELECT end_asked_by FROM attempts WHERE attempt = 1"), ["run r2"]);
+    // Once more is nothing; and the spec of before is an upgrade like any other.
+    done(&sandbox.run(&["run", "savepoint"]));
+    assert_eq!(flink.executions().len(), 2);
+    done(&sandbox.run(&["run", "first"]));
+    assert_eq!(flink.executions().len(), 3);
+    assert!(lives_from(&flink).unwrap().contains("/savepoint-"));
+}
+
+#[test]
+fn last_state_goes_on_from_the_newest_checkpoint_and_never_from_nothing() {
+    let (flink, sandbox) = stage();
+    refused(&sandbox.run(&["run", "last_state"]), "job.upgrade_blocked", &flink);
+    checkpoint(&flink);
+    let newest = checkpoint(&flink);
+    done(&sandbox.run(&["run", "last_state"]));
+    assert_eq!(lives_from(&flink), Some(newest));
+    assert_eq!(flink.count("POST", "/stop"), 0);
+}
+
+#[test]
+fn state_is_abandoned_only_where_it_is_named() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    refused(&sandbox.run(&["run", "stateless"]), "job.upgrade_blocked", &flink);
+    done(&sandbox.run(&["run", "abandoned"]));
+    assert_eq!(lives_from(&flink), None);
+    assert_eq!(flink.executions().len(), 2);
+}
+
+#[test]
+fn a_savepoint_that_fails_leaves_the_job_and_says_why() {
+    let (flink, sandbox) = stage();
+    let trace = "java.util.concurrent.CompletionException: x\n\tat a.B.c(B.java:1)\nCaused by: org.apache.flink.runtime.checkpoint.CheckpointException: \
+                 An Exception occurred while triggering the checkpoint. IO-problem detected.\n\tat a.B.c(B.java:1)\n";
+    flink.with(|cluster| cluster.savepoints_fail = Some(trace.to_owned()));
+    let ended = sandbox.run(&["run", "savepoint"]);
+    refused(&ended, "savepoint.failed", &flink);
+    assert!(ended.said.contains("IO-problem detected."), "{}", ended.said);
+    assert!(!ended.said.contains("rO0AB"), "{}", ended.said);
+    assert!(sandbox.ask("SELECT error FROM savepoints WHERE status = 'failed'")[0].len() < 2_000);
+    // The next one is another one.
+    done(&sandbox.run(&["run", "savepoint"]));
+    assert!(lives_from(&flink).unwrap().contains("/2/savepoint-"));
+}
+
+#[test]
+fn all_tasks_are_waited_for_before_a_savepoint_is_asked_for() {
+    let (flink, sandbox) = stage();
+    let id = first_id(&flink);
+    flink.with(|cluster| cluster.force_state(&id, Some("RESTARTING")));
+    let mut process = sandbox.start(&["run", "savepoint"], None);
+    flink.wait_for_answered("GET", &format!("/jobs/{id}"), 3);
+    assert_eq!(flink.count("POST", "/stop"), 0);
+    flink.with(|cluster| cluster.force_state(&id, None));
+    done(&process.wait());
+    assert!(lives_from(&flink).is_some());
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_under_the_same_id() {
+    let troubles = [
+        Fault::DropAfter,
+        Fault::DropBefore,
+        Fault::HalfBody,
+        Fault::AnswerAfter(Reply::html(503, "Service Unavailable")),
+        Fault::AnswerAfter(Reply::server_error("java.lang.OutOfMemoryError: Metaspace")),
+    ];
+    for trouble in troubles {
+        let (flink, sandbox) = stage();
+        flink.fault("POST", "/stop", 1, trouble.clone());
+        done(&sandbox.run(&["run", "savepoint"]));
+        assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"), "{trouble:?}");
+        assert_eq!(sandbox.ask("SELECT status FROM savepoints"), ["completed"], "{trouble:?}");
+    }
+}
+
+#[test]
+fn a_jobmanager_that_forgot_the_stop_is_no_reason_to_start_from_nothing() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    flink.fault("POST", "/stop", 1, Fault::HoldBefore);
+    let mut process = sandbox.start(&["run", "savepoint"], None);
+    flink.wait_for_request("POST", "/stop", 1);
+    process.kill();
+    flink.restart(false);
+    let ended = sandbox.run(&["resume", "r2"]);
+    assert!(ended.said.contains("savepoint.failed") || ended.said.contains("job.state_unknown"), "{}", ended.said);
+    let again = sandbox.run(&["run", "savepoint"]);
+    assert!(again.said.contains("error[job.state_unknown]"), "{}", again.said);
+    assert_eq!(flink.executions().len(), 1);
+}
+
+/// Kills at a boundary or after a time, recovers, and says what went wrong.
+fn killed(mode: &str, halt: Option<usize>, after: Duration, resumes: bool) -> Result<bool, String> {
+    let (flink, sandbox) = stage();
+    flink.with(|cluster| cluster.cancel_takes = Duration::from_millis(30));
+    let newest = checkpoint(&flink);
+    let mut process = sandbox.start(&["run", mode], halt.map(|number| number.to_string()).as_deref());
+    let ended = if halt.is_some() {
+        process.wait()
+    } else {
+        // The moment itself is the case: nothing is awaited.
+        std::thread::park_timeout(after);
+        process.kill()
+    };
+    let was_killed = ended.was_killed();
+    let status = sandbox.ask("SELECT status FROM runs WHERE id = 2").pop();
+    let begun =
+        !sandbox.ask("SELECT 1 FROM input_rows WHERE run = 2 AND kind = 'value' AND name = 'environment'").is_empty();
+    let successor = if resumes && status.as_deref() == Some("running") && begun {
+        sandbox.run(&["resume", "r2"])
+    } else {
+        sandbox.run(&["run", mode])
+    };
+    let executions = flink.executions();
+    let place = format!("{mode}, boundary {halt:?}, {after:?}, resumes {resumes}: {}\n{executions:?}", successor.said);
+    if successor.code() != Some(0) {
+        return Err(format!("the successor ended with {:?}: {place}", successor.code()));
+    }
+    let live: Vec<_> = executions.iter().filter(|execution| execution.is_live()).collect();
+    if live.len() != 1 || !flink.twins().is_empty() || executions.len() != 2 {
+        return Err(format!("{} live, {} in all: {place}", live.len(), executions.len()));
+    }
+    let from = live[0].restored_from.clone().unwrap_or_default();
+    let right = if mode == "savepoint" { from.contains("/1/savepoint-") } else { from == newest };
+    if right { Ok(was_killed) } else { Err(format!("started from `{from}`: {place}")) }
+}
+
+fn sweep(name: &str, cases: &[(&str, Option<usize>, Duration, bool)]) {
+    let (next, kills, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) * 2 {
+            scope.spawn(|| {
+                while let Some((mode, halt, after, resumes)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    match killed(mode, *halt, *after, *resumes) {
+                        Ok(true) => drop(kills.fetch_add(1, Ordering::Relaxed)),
+                        Ok(false) => {}
+                        Err(why) => failures.lock().unwrap().push(why),
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    let kills = kills.into_inner();
+    eprintln!("{name}: {} cases, {kills} kills, {} failures", cases.len(), failures.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(kills * 2 > cases.len(), "{kills} kills of {} cases: the sweep does not bite", cases.len());
+}
+
+#[test]
+fn killed_at_every_boundary_the_upgrade_keeps_one_execution_and_its_newest_state() {
+    let mut cases = Vec::new();
+    for mode in ["savepoint", "last_state"] {
+        let (flink, sandbox) = stage();
+        checkpoint(&flink);
+        let mut process = sandbox.start(&["run", mode], None);
+        done(&process.wait());
+        let boundaries = sandbox.reached(process.number).len();
+        for number in 1..=boundaries {
+            cases.push((mode, Some(number), Duration::ZERO, number % 2 == 0));
+            if std::env::var("SWEEP").is_ok_and(|value| value == "full") {
+                cases.push((mode, Some(number), Duration::ZERO, number % 2 == 1));
+            }
+        }
+    }
+    sweep("killed at boundaries of an upgrade", &cases);
+}
+
+#[test]
+fn killed_at_random_moments_the_upgrade_keeps_one_execution_and_its_newest_state() {
+    let count = if std::env::var("SWEEP").is_ok_and(|value| value == "full") { 1_000 } else { 12 };
+    let moments = (0..count).map(|index: u64| {
+        let micros = index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 250_000;
+        let mode = if index.is_multiple_of(2) { "savepoint" } else { "last_state" };
+        (mode, None, Duration::from_micros(micros), index % 4 < 2)
+    });
+    sweep("killed at random moments of an upgrade", &moments.collect::<Vec<_>>());
+}
