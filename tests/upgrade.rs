@@ -133,6 +133,57 @@ fn a_savepoint_that_fails_leaves_the_job_and_says_why() {
 }
 
 #[test]
+fn a_stopped_job_stays_stopped_until_it_is_deployed_and_goes_on_from_its_savepoint() {
+    let (flink, sandbox) = stage();
+    let ended = sandbox.run(&["stop", "steady"]);
+    done(&ended);
+    assert!(ended.said.contains("`steady` (attempt 1) is stopped"), "{}", ended.said);
+    assert!(!flink.executions()[0].is_live());
+    assert_eq!(sandbox.ask("SELECT desired FROM jobs"), ["stopped"]);
+    let again = sandbox.run(&["stop", "steady"]);
+    done(&again);
+    assert_eq!(flink.count("POST", "/stop"), 1, "{}", again.said);
+    let listed = sandbox.run(&["savepoints", "steady"]);
+    assert!(listed.said.contains("completed") && listed.said.contains("/1/savepoint-"), "{}", listed.said);
+    // The same spec, and it is FINISHED: that was a stop of ours, and not the end of its work.
+    done(&sandbox.run(&["run", "first"]));
+    assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
+    let history = sandbox.run(&["history", "steady"]);
+    assert!(history.said.contains("first.rhai") && history.said.contains("FINISHED"), "{}", history.said);
+}
+
+#[test]
+fn a_job_that_cannot_be_stopped_runs_on_and_is_meant_to() {
+    let (flink, sandbox) = stage();
+    flink.with(|cluster| cluster.savepoints_fail = Some("org.apache.flink.X: no\n\tat a.B.c(B.java:1)\n".to_owned()));
+    refused(&sandbox.run(&["stop", "steady"]), "savepoint.failed", &flink);
+    assert_eq!(sandbox.ask("SELECT desired FROM jobs"), ["running"]);
+}
+
+#[test]
+fn killed_at_every_boundary_a_stop_is_one_stop() {
+    let (_flink, sandbox) = stage();
+    let mut process = sandbox.start(&["stop", "steady"], None);
+    done(&process.wait());
+    let boundaries = sandbox.reached(process.number).len();
+    assert!(boundaries > 10, "{boundaries}");
+    for number in 1..=boundaries {
+        let (flink, sandbox) = stage();
+        let ended = sandbox.start(&["stop", "steady"], Some(&number.to_string())).wait();
+        assert!(ended.was_killed(), "boundary {number}: {}", ended.said);
+        let successor = sandbox.run(&["resume", "r2"]);
+        // Before its inputs were pinned, and after it was done, there is nothing to go on with, and that is said.
+        let explained = ["nothing left to do", "no run r2", "died before it began: nothing was done"]
+            .iter()
+            .any(|text| successor.said.contains(text));
+        assert!(successor.code() == Some(0) || explained, "boundary {number}: {}", successor.said);
+        done(&sandbox.run(&["stop", "steady"]));
+        assert_eq!(flink.executions().iter().filter(|execution| execution.is_live()).count(), 0, "boundary {number}");
+        assert_eq!(sandbox.ask("SELECT status FROM savepoints"), ["completed"], "boundary {number}");
+    }
+}
+
+#[test]
 fn all_tasks_are_waited_for_before_a_savepoint_is_asked_for() {
     let (flink, sandbox) = stage();
     let id = first_id(&flink);

@@ -21,7 +21,7 @@ use crate::model::job_spec::JobSpec;
 use crate::model::job_status::STATES;
 use crate::model::upgrade::Mode;
 use crate::ops::effect::Acting;
-use crate::ops::{cancel, deploy, logs, observe, plan, validate, wait};
+use crate::ops::{cancel, deploy, logs, observe, plan, stop, validate, wait};
 
 pub(super) const NAMESPACE: Namespace = Namespace {
     name: "job",
@@ -106,6 +106,14 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             .on(Type::Job)
             .docs("Cancels the job and waits until it has ended; the pointer to its newest checkpoint is kept.", "job::get(\"orders\").cancel();")
             .errors(&[&code::JOB_TIMEOUT]),
+        Function::new("stop", Class::Keyed, &[], Type::Job, Body::Journaled(do_stop)).planning(Planning::With(planning::stop))
+            .on(Type::Job)
+            .docs(
+                "Stops the job with a savepoint, waits until it has ended, and leaves it stopped; a deploy starts it from that savepoint. \
+                 `checkpoint` of the handle is its path. Where no savepoint can be taken the job runs on.",
+                "let stopped = job::get(\"orders\").stop();\nprint(stopped.checkpoint);",
+            )
+            .errors(&[&code::SAVEPOINT_FAILED, &code::SAVEPOINT_NO_FOLDER, &code::FLINK_JOB_NOT_FOUND]),
         Function::new("logs", Class::Read, &[optional("options", LogsOptions::KIND)], Type::Array, Body::Journaled(do_logs)).planning(Planning::With(planning::logs))
             .on(Type::Job)
             .docs(
@@ -133,6 +141,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         fact("tasks_total", "How many tasks it has; 0 where that was not known yet."),
         fact("action", "What a deploy did: `created`, `unchanged` or `finished`."),
         fact("restored_from", "The checkpoint that the attempt was started from; `()` where there was none."),
+        fact("checkpoint", "Its newest checkpoint or savepoint, where the handle comes of `stop` or `cancel`; else `()`."),
         fact("at", "When the facts were seen."),
     ],
 };
@@ -301,6 +310,12 @@ fn find(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
             })
     };
     Ok(jobs.into_iter().filter(fits).map(handle).collect())
+}
+
+fn do_stop(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    let run = call.host.journal()?.run();
+    call.host.wait(stop::stop(&call.host.services, run, job.environment(), job.name())).map(handle)
 }
 
 fn do_cancel(call: &mut Call<'_>, _: &Acting) -> Result<Value> {

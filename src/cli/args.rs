@@ -67,6 +67,18 @@ pub enum Command {
         #[arg(long, short = 'e')]
         env: Option<String>,
     },
+    /// Stop a job with a savepoint; a deploy starts it from there
+    Stop {
+        /// The job
+        job: String,
+        /// The environment
+        #[arg(long, short = 'e')]
+        env: Option<String>,
+    },
+    /// List the attempts of a job: what changed, from which state, how each ended
+    History(OfJob),
+    /// List the savepoints of a job that were asked for
+    Savepoints(OfJob),
     /// List the runs of scripts, or show one
     Runs {
         #[command(subcommand)]
@@ -280,4 +292,17 @@ pub enum FlinkCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A listing of what is recorded of one job.
+#[derive(Debug, Args)]
+pub struct OfJob {
+    /// The job
+    pub job: String,
+    /// The environment
+    #[arg(long, short = 'e')]
+    pub env: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }

@@ -22,6 +22,8 @@ pub enum Action {
     Execute,
     /// It is cancelled.
     Cancel,
+    /// It is stopped with a savepoint.
+    Stop,
     /// A function with an effect of another kind is called.
     Call,
     /// Its cluster did not tell how it stands, and a run would stop.
@@ -39,6 +41,7 @@ impl Action {
             Self::Upgrade => "UPGRADE",
             Self::Execute => "EXECUTE",
             Self::Cancel => "CANCEL",
+            Self::Stop => "STOP",
             Self::Call => "CALL",
             Self::Unknown => "UNKNOWN",
         }

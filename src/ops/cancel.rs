@@ -30,20 +30,7 @@ pub async fn cancel(services: &Services, environment: &str, name: &str, by: &str
     let _lock = services.store.try_lock(&format!("job-{}", identity.prefix()))?;
     // What is desired is recorded first: whatever happens now, nobody brings the job back.
     services.store.set_desired(job.id, "stopped")?;
-    let mut newest = services.store.newest_attempt(job.id)?.ok_or_else(|| {
-        Error::new(&code::JOB_NOT_FOUND, format!("`{name}` was never submitted in the environment `{environment}`"))
-    })?;
-    if newest.submission == Submission::Open {
-        let (spec, _) = recorded(services, environment, name, newest.number)?;
-        let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
-        let settled = super::submit::drive(services, &connection, &newest, &spec, super::submit::Sent::Perhaps).await;
-        newest = services.store.newest_attempt(job.id)?.unwrap_or(newest);
-        if let Err(error) = settled
-            && newest.submission == Submission::Open
-        {
-            return Err(error);
-        }
-    }
+    let newest = settled(services, environment, name, job.id).await?;
     let answer = |state: &str, did: &str, checkpoint: Option<&str>| json!({ "name": name, "environment": environment, "attempt": newest.number, "id": newest.flink_id, "state": state, "action": did, "checkpoint": checkpoint });
     if newest.submission != Submission::Accepted {
         return Ok(answer(newest.submission.name(), "nothing", None));
@@ -61,6 +48,28 @@ pub async fn cancel(services: &Services, environment: &str, name: &str, by: &str
         ));
     };
     Ok(answer(&end.state, if end.asked { "cancelled" } else { "nothing" }, end.checkpoint.as_deref()))
+}
+
+/// The newest attempt of a job, once it is known whether its submission arrived.
+///
+/// # Errors
+/// `job.not_found` where there is none, and those of [`super::submit::drive`].
+pub(super) async fn settled(services: &Services, environment: &str, name: &str, job: i64) -> Result<Attempt> {
+    let mut newest = services.store.newest_attempt(job)?.ok_or_else(|| {
+        Error::new(&code::JOB_NOT_FOUND, format!("`{name}` was never submitted in the environment `{environment}`"))
+    })?;
+    if newest.submission == Submission::Open {
+        let (spec, _) = recorded(services, environment, name, newest.number)?;
+        let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
+        let settled = super::submit::drive(services, &connection, &newest, &spec, super::submit::Sent::Perhaps).await;
+        newest = services.store.newest_attempt(job)?.unwrap_or(newest);
+        if let Err(error) = settled
+            && newest.submission == Submission::Open
+        {
+            return Err(error);
+        }
+    }
+    Ok(newest)
 }
 
 /// How an execution ended.

@@ -130,16 +130,21 @@ pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
     Ok(Planned { change: Change::new(Action::Execute, &spec.identity.job, notes), facts })
 }
 
-/// What cancelling a recorded job would do. `planned` where an earlier step of the plan would have started it.
+/// What cancelling a recorded job ([`Action::Cancel`]), or stopping it with a savepoint ([`Action::Stop`]), would do.
+/// `planned` where an earlier step of the plan would have started it.
 ///
 /// # Errors
 /// `job.not_found`, `state.*`.
-pub async fn cancel(services: &Services, environment: &str, name: &str, planned: bool) -> Result<Planned> {
+pub async fn end(services: &Services, environment: &str, name: &str, planned: bool, action: Action) -> Result<Planned> {
+    let (state, stays) = match action {
+        Action::Stop => ("FINISHED", "with a savepoint"),
+        _ => ("CANCELED", "its newest checkpoint stays"),
+    };
     let change = |action, note: String| Change::new(action, name, vec![note]);
     let facts = |state: &str| json!({ "name": name, "environment": environment, "state": state, "planned": true });
     if planned {
         let note = "what this plan would have started".to_owned();
-        return Ok(Planned { change: change(Action::Cancel, note), facts: facts("CANCELED") });
+        return Ok(Planned { change: change(action, note), facts: facts(state) });
     }
     let job = services.store.job(environment, name)?;
     let job = job.ok_or_else(|| wait::job_not_found(services, environment, name))?;
@@ -152,8 +157,8 @@ pub async fn cancel(services: &Services, environment: &str, name: &str, planned:
         let note = format!("attempt {} is {end} already", newest.number);
         return Ok(Planned { change: change(Action::Noop, note), facts: facts(end) });
     }
-    let note = format!("attempt {} on `{}`; its newest checkpoint stays", newest.number, newest.cluster);
-    Ok(Planned { change: change(Action::Cancel, note), facts: facts("CANCELED") })
+    let note = format!("attempt {} on `{}`; {stays}", newest.number, newest.cluster);
+    Ok(Planned { change: change(action, note), facts: facts(state) })
 }
 
 /// What was seen of a job before anything is decided.

@@ -21,6 +21,7 @@ pub mod repl;
 mod resolver;
 pub mod runner;
 pub mod show;
+mod source;
 pub mod stdlib;
 mod syntax;
 mod unknown;

@@ -8,6 +8,7 @@ use rhai::{AST, Module, Scope, Shared};
 use super::engine::{Interpreter, Setup};
 use super::limits::Limits;
 use super::resolver::{ROOT, Sources, unit_name};
+pub use super::source::{STDIN, Script};
 use super::stdlib;
 use crate::api::NAMESPACES;
 use crate::api::context::Context;
@@ -41,47 +42,6 @@ pub struct Setting {
     pub confirm: Option<Arc<dyn Confirm>>,
 }
 
-/// A script that somebody wants to run.
-#[derive(Debug, Clone)]
-pub struct Script {
-    name: String,
-    /// Its text, where it is no file of the workspace.
-    text: Option<String>,
-}
-
-impl Script {
-    /// A file below `scripts/`, as a user names it.
-    pub fn named(name: &str) -> Self {
-        Self { name: file_name(name), text: None }
-    }
-
-    /// A text that came from standard input.
-    pub fn from_stdin(text: String) -> Self {
-        Self { name: STDIN.to_owned(), text: Some(text) }
-    }
-
-    /// Its path below `scripts/`, or what it is called where it is no file.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Its text, where it is no file of the workspace.
-    pub fn text(&self) -> Option<&str> {
-        self.text.as_deref()
-    }
-
-    pub(super) fn inputs(&self, services: &Services, run: Option<i64>) -> Inputs {
-        let inputs = Inputs::new(services.store.clone(), services.folder.clone(), run);
-        match &self.text {
-            Some(text) => inputs.with_script(&self.name, text.clone()),
-            None => inputs,
-        }
-    }
-}
-
-/// The name of a script that came from standard input.
-pub const STDIN: &str = "<stdin>";
-
 /// How a run ended.
 #[derive(Debug)]
 pub struct Report {
@@ -102,7 +62,7 @@ pub fn declared(
     script: &Script,
     environment: &Environment,
 ) -> Result<BTreeMap<String, Declaration>> {
-    declared_in(setting, &script.name, environment, script.inputs(&setting.services, None))
+    declared_in(setting, script.name(), environment, script.inputs(&setting.services, None))
 }
 
 fn declared_in(
@@ -149,7 +109,7 @@ pub fn start(
 ) -> Result<Report> {
     let declared = declared(setting, script, environment)?;
     params::check(&declared, parameters)?;
-    let journal = begin(setting, &script.name, environment, parameters)?;
+    let journal = begin(setting, script.name(), environment, parameters)?;
     let inputs = script.inputs(&setting.services, Some(journal.run().id));
     Ok(perform(setting, environment.clone(), parameters.clone(), declared, inputs, journal))
 }
@@ -184,10 +144,16 @@ pub fn resume(setting: &Setting, id: i64, with_current_scripts: bool) -> Result<
     let damaged = |what: &str, error: serde_json::Error| {
         Error::new(&code::STATE_CORRUPT, format!("the {what} of run r{id} cannot be read")).caused_by(error)
     };
-    let pinned = store.pinned(id, "value", "environment")?.ok_or_else(|| {
+    let not_begun = || {
         Error::new(&code::RUN_NOT_OPEN, format!("run r{id} died before it began: nothing was done"))
             .hint(format!("tidegate abandon r{id}"))
-    })?;
+    };
+    let pinned = store.pinned(id, "value", "environment")?.ok_or_else(not_begun)?;
+    // A text that is no file is nowhere else.
+    let name = store.run(id)?.script;
+    if name.starts_with('<') && store.pinned(id, "script", &name)?.is_none() {
+        return Err(not_begun());
+    }
     // Only now: a process that was merely stopped before it began may still go on.
     let run = store.take_over_run(id)?;
     let environment: Environment = serde_json::from_slice(&pinned).map_err(|error| damaged("environment", error))?;

@@ -110,6 +110,18 @@ impl Store {
         })
     }
 
+    /// The savepoints of a job that were asked for, oldest first.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn snapshots(&self, job: i64) -> Result<Vec<Snapshot>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE job = ?1 ORDER BY id"))?;
+            let rows = statement.query_map([job], from_row)?;
+            rows.collect()
+        })
+    }
+
     /// The savepoint that an attempt ended with, where we stopped it.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Call, deploy_options, execute_timeout, this_job, this_spec, waited_for};
 use crate::api::planner::{Planner, ends};
 use crate::base::Result;
+use crate::model::plan::Action;
 use crate::ops::plan;
 
 pub(super) fn deploy(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
@@ -57,9 +58,17 @@ pub(super) fn refresh(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
 }
 
 pub(super) fn cancel(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    end(call, planner, Action::Cancel)
+}
+
+pub(super) fn stop(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    end(call, planner, Action::Stop)
+}
+
+fn end(call: &mut Call<'_>, planner: &Planner, action: Action) -> Result<Value> {
     let job = this_job(call)?;
     let started = planner.job(job.name()).is_some();
-    let planned = call.host.wait(plan::cancel(&call.host.services, job.environment(), job.name(), started))?;
+    let planned = call.host.wait(plan::end(&call.host.services, job.environment(), job.name(), started, action))?;
     Ok(planner.tell_job(call, planned, None))
 }
 

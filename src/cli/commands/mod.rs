@@ -13,6 +13,7 @@ mod quickstart;
 mod repl;
 mod run;
 mod runs;
+mod states;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -91,6 +92,9 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Ps { env, json } => jobs::ps(&session, env.as_deref(), json),
         Command::Logs(arguments) => jobs::logs(&session, &arguments),
         Command::Cancel { job, env } => jobs::cancel(&session, &job, env.as_deref()),
+        Command::Stop { job, env } => states::stop(&session, &job, env.as_deref()),
+        Command::History(of) => states::history(&session, &of),
+        Command::Savepoints(of) => states::savepoints(&session, &of),
         Command::Cluster { command } => cluster::cluster(&session, &command),
         Command::Flink { command } => flink::flink(&session, &command),
         Command::Completions { shell } => Ok(completions::completions(&session, shell)),

@@ -112,6 +112,7 @@ fn summary(plan: &Plan) -> String {
         (Action::Upgrade, "to upgrade"),
         (Action::Execute, "to execute"),
         (Action::Cancel, "to cancel"),
+        (Action::Stop, "to stop"),
         (Action::Record, "to record"),
         (Action::Call, "to call"),
         (Action::Noop, "unchanged"),

@@ -1,0 +1,79 @@
+//! Stops a job with a savepoint: what is desired of it from then on is `stopped`.
+
+use serde_json::{Value, json};
+
+use super::cancel::settled;
+use super::cluster::Start;
+use super::savepoint;
+use super::services::Services;
+use super::wait::job_not_found;
+use crate::base::{Error, Result, code};
+use crate::model::attempt::{Attempt, Submission};
+use crate::model::job_status::is_terminal;
+use crate::model::run::Run;
+
+/// Stops the newest attempt of a job with a savepoint and waits until it has ended. One that has ended stays as it is.
+///
+/// Where the savepoint cannot be taken, what was desired before is desired again: the job runs on.
+///
+/// # Errors
+/// `job.not_found`, and those of [`savepoint::stop`].
+pub async fn stop(services: &Services, run: &Run, environment: &str, name: &str) -> Result<Value> {
+    let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
+    let identity = services.identity(environment, name);
+    let _lock = services.store.try_lock(&format!("job-{}", identity.prefix()))?;
+    let before = job.desired.as_str();
+    services.store.set_desired(job.id, "stopped")?;
+    let stopped = newest_stopped(services, run, environment, name, job.id).await;
+    if let Err(error) = &stopped
+        && (error.is(&code::SAVEPOINT_FAILED) || error.is(&code::SAVEPOINT_NO_FOLDER) || error.is(&code::FLINK_VERSION))
+    {
+        services.store.set_desired(job.id, before)?;
+    }
+    stopped
+}
+
+async fn newest_stopped(services: &Services, run: &Run, environment: &str, name: &str, job: i64) -> Result<Value> {
+    let newest = settled(services, environment, name, job).await?;
+    let answer = |attempt: &Attempt, state: &str, action: &str| {
+        let facts = json!({
+            "name": name, "environment": environment, "cluster": attempt.cluster, "attempt": attempt.number,
+            "id": attempt.flink_id, "state": state, "action": action, "checkpoint": attempt.checkpoint,
+        });
+        Ok(facts)
+    };
+    if newest.submission != Submission::Accepted {
+        return answer(&newest, newest.submission.name(), "nothing");
+    }
+    let ended = |attempt: &Attempt| attempt.end_state.clone();
+    if let Some(end) = ended(&newest) {
+        // A stop that a process began and did not live to tell of is this one.
+        let was_stopped = services.store.final_savepoint(job, newest.number)?.is_some();
+        return answer(&newest, &end, if was_stopped { "stopped" } else { "nothing" });
+    }
+    let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
+    savepoint::settle(services, &connection, &newest, name).await?;
+    let again = || -> Result<Attempt> {
+        services.store.attempt(job, newest.number)?.ok_or_else(|| job_not_found(services, environment, name))
+    };
+    let settled = again()?;
+    if let Some(end) = ended(&settled) {
+        return answer(&settled, &end, "stopped");
+    }
+    let Some(seen) = connection.job(&newest.flink_id).await? else {
+        return Err(Error::new(
+            &code::FLINK_JOB_NOT_FOUND,
+            format!("the JobManager of `{}` does not know attempt {} of `{name}`", connection.name, newest.number),
+        )
+        .hint("`tidegate ps` says what is known of it; nothing was stopped"));
+    };
+    if is_terminal(&seen.state) {
+        let checkpoint = connection.newest_checkpoint(&newest.flink_id).await?;
+        services.store.end_attempt(&newest, &seen.state, seen.end_time, checkpoint.as_deref())?;
+        return answer(&again()?, &seen.state, "nothing");
+    }
+    savepoint::stop(services, run, &connection, &newest, name).await?;
+    let stopped = again()?;
+    let state = ended(&stopped).unwrap_or_else(|| "unknown".to_owned());
+    answer(&stopped, &state, "stopped")
+}
