@@ -152,6 +152,37 @@ fn a_stopped_job_stays_stopped_until_it_is_deployed_and_goes_on_from_its_savepoi
     assert!(history.said.contains("first.rhai") && history.said.contains("FINISHED"), "{}", history.said);
 }
 
+/// A stop that nobody lived to tell of, and a cancel that saw the job end: the savepoint is the newest state all the same.
+#[test]
+fn the_savepoint_of_a_stop_that_was_killed_is_not_lost_when_somebody_cancels() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    flink.fault("POST", "/stop", 1, Fault::HoldAfter);
+    let mut process = sandbox.start(&["stop", "steady"], None);
+    flink.wait_for_processed("POST", "/stop", 1);
+    process.kill();
+    done(&sandbox.run(&["cancel", "steady"]));
+    assert_eq!(sandbox.ask("SELECT status FROM savepoints"), ["open"]);
+    done(&sandbox.run(&["run", "savepoint"]));
+    assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
+    assert_eq!(sandbox.ask("SELECT status FROM savepoints"), ["completed"]);
+}
+
+/// Without checkpoints of its own nothing but the ledger knows that the job had state.
+#[test]
+fn a_stop_whose_jobmanager_restarted_is_no_start_from_nothing() {
+    let (flink, sandbox) = stage();
+    flink.fault("POST", "/stop", 1, Fault::HoldAfter);
+    let mut process = sandbox.start(&["stop", "steady"], None);
+    flink.wait_for_processed("POST", "/stop", 1);
+    process.kill();
+    flink.restart(false);
+    let ended = sandbox.run(&["run", "savepoint"]);
+    assert!(ended.said.contains("error[job.state_unknown]"), "{}", ended.said);
+    assert_eq!(sandbox.ask("SELECT status FROM savepoints"), ["lost"]);
+    assert_eq!(flink.executions().len(), 1);
+}
+
 #[test]
 fn a_job_that_cannot_be_stopped_runs_on_and_is_meant_to() {
     let (flink, sandbox) = stage();

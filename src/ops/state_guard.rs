@@ -6,6 +6,7 @@ use super::standing::submitted_spec;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
+use crate::model::snapshot::{SnapshotKind, SnapshotStatus};
 use crate::store::JobRow;
 
 /// The checkpoint that a new attempt has to start from; `None` where the job never had state.
@@ -39,15 +40,19 @@ pub async fn newest_state(
         if stopped.is_some() {
             return Ok(stopped);
         }
-        let was_stateful = spec.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some();
+        // A stop whose answer went down with its JobManager may have made a savepoint that nobody knows.
+        let asked = services.store.snapshots_of(job.id, attempt.number)?;
+        let is_lost = asked.iter().any(|one| one.kind == SnapshotKind::Stop && one.status == SnapshotStatus::Lost);
+        let was_stateful =
+            spec.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some() || is_lost;
         if !was_stateful {
             return Ok(None);
         }
         match newest_of(connection, attempt).await? {
             Known::Checkpoint(path) => inherited = Some(path),
             // It ended before its first checkpoint: all that it had is what it was started from.
-            Known::None => inherited = attempt.restored_from.clone(),
-            Known::Not => return Err(unknown(job, attempt)),
+            Known::None if !is_lost => inherited = attempt.restored_from.clone(),
+            Known::None | Known::Not => return Err(unknown(job, attempt)),
         }
         break;
     }

@@ -11,6 +11,7 @@ use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
 use crate::model::run::Run;
+use crate::model::snapshot::SnapshotStatus;
 
 /// Stops the newest attempt of a job with a savepoint and waits until it has ended. One that has ended stays as it is.
 ///
@@ -46,7 +47,9 @@ async fn newest_stopped(services: &Services, run: &Run, environment: &str, name:
         return answer(&newest, newest.submission.name(), "nothing");
     }
     let ended = |attempt: &Attempt| attempt.end_state.clone();
-    if let Some(end) = ended(&newest) {
+    let asked = services.store.snapshots_of(job, newest.number)?;
+    let is_open = asked.iter().any(|snapshot| snapshot.status == SnapshotStatus::Open);
+    if let Some(end) = ended(&newest).filter(|_| !is_open) {
         // A stop that a process began and did not live to tell of is this one.
         let was_stopped = services.store.final_savepoint(job, newest.number)?.is_some();
         return answer(&newest, &end, if was_stopped { "stopped" } else { "nothing" });
