@@ -14,7 +14,7 @@ use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, 
 use super::handle::Job;
 use super::job_options::{JAR_OPTIONS, SQL_OPTIONS, read};
 use super::spec::Spec;
-use super::types::{Receives, options, words};
+use super::types::{Receives, options};
 use crate::base::{Error, Result, code, duration, suggest};
 use crate::model::class::Class;
 use crate::model::job_spec::JobSpec;
@@ -166,9 +166,8 @@ pub(super) fn this_spec(call: &Call<'_>) -> Result<Arc<JobSpec>> {
     spec.map(|spec| spec.0).ok_or_else(|| Error::new(&code::ARGUMENT_INVALID, format!("{}: not a job spec", call.name)))
 }
 
-words! {
-    /// The modes of an upgrade.
-    enum Upgrade { Savepoint = "savepoint", LastState = "last_state", Stateless = "stateless" }
+impl Receives for Mode {
+    const KIND: Type = Type::Word(&Self::WORDS);
 }
 
 options! {
@@ -177,18 +176,13 @@ options! {
         /// abandons the state of the attempt that is named: `attempt-3`
         allow_state_loss: Option<String>,
         /// what becomes of the state where the job runs with another spec; `savepoint` if not given
-        upgrade: Option<Upgrade>,
+        upgrade: Option<Mode>,
     }
 }
 
 fn deploy_options(call: &Call<'_>) -> Result<deploy::Options> {
     let options: DeployOptions = read(call.name, call.json(1)?)?;
-    let upgrade = match options.upgrade {
-        None | Some(Upgrade::Savepoint) => Mode::Savepoint,
-        Some(Upgrade::LastState) => Mode::LastState,
-        Some(Upgrade::Stateless) => Mode::Stateless,
-    };
-    Ok(deploy::Options { allow_state_loss: options.allow_state_loss, upgrade })
+    Ok(deploy::Options { allow_state_loss: options.allow_state_loss, upgrade: options.upgrade.unwrap_or_default() })
 }
 
 fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {

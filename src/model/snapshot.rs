@@ -1,4 +1,4 @@
-//! A savepoint or checkpoint of the state ledger.
+//! A savepoint of the state ledger.
 
 use crate::base::clock::Millis;
 
@@ -9,8 +9,6 @@ pub enum SnapshotKind {
     Savepoint,
     /// We asked for it, and the job ended with it.
     Stop,
-    /// Flink's own, seen when the job had ended.
-    Checkpoint,
 }
 
 /// How far it has come.
@@ -42,7 +40,7 @@ macro_rules! names {
     };
 }
 
-names!(SnapshotKind { Savepoint = "savepoint", Stop = "stop", Checkpoint = "checkpoint" });
+names!(SnapshotKind { Savepoint = "savepoint", Stop = "stop" });
 names!(SnapshotStatus { Open = "open", Completed = "completed", Failed = "failed", Lost = "lost" });
 
 /// One row of the state ledger.
@@ -68,7 +66,7 @@ pub struct Snapshot {
     pub path: Option<String>,
     /// The run that asked for it.
     pub run: Option<i64>,
-    /// When the intent was recorded, or it was seen.
+    /// When the intent was recorded.
     pub created_at: Millis,
     /// When it was known to be whole.
     pub completed_at: Option<Millis>,

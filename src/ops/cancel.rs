@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Connection, Start};
 use super::services::Services;
+use super::standing::lock;
 use super::wait::recorded;
 use crate::base::{Error, Result, code};
 use crate::drivers::flink::Cancellation;
@@ -26,8 +27,7 @@ pub async fn cancel(services: &Services, environment: &str, name: &str, by: &str
         .store
         .job(environment, name)?
         .ok_or_else(|| super::wait::job_not_found(services, environment, name))?;
-    let identity = services.identity(environment, name);
-    let _lock = services.store.try_lock(&format!("job-{}", identity.prefix()))?;
+    let _lock = lock(services, &services.identity(environment, name))?;
     // What is desired is recorded first: whatever happens now, nobody brings the job back.
     services.store.set_desired(job.id, "stopped")?;
     let newest = settled(services, environment, name, job.id).await?;

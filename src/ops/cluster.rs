@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code, duration, suggest};
-use crate::drivers::flink::{Client, JobException, JobOverview};
+use crate::drivers::flink::{Client, JobException, JobOverview, LatestCheckpoints};
 use crate::drivers::local::{self, cluster as local_cluster};
 use crate::model::job_status::Listed;
 use crate::model::trace;
@@ -107,14 +107,7 @@ impl Connection {
         let begun = Instant::now();
         let mut patience = None;
         loop {
-            let checkpoints = match self.client.checkpoints(id).await {
-                Ok(Some(checkpoints)) => checkpoints,
-                Ok(None) => return Ok(None),
-                // What Flink says of a batch job: it has no state that could be lost.
-                Err(error) if is_without_checkpoints(&error) => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            let latest = checkpoints.latest;
+            let Some(latest) = self.latest_checkpoints(id).await? else { return Ok(None) };
             let own = [latest.completed, latest.savepoint].into_iter().flatten();
             let own = own.filter(|checkpoint| !checkpoint.discarded);
             let own: Vec<_> = own.filter_map(|checkpoint| Some((checkpoint.id, checkpoint.external_path?))).collect();
@@ -135,21 +128,26 @@ impl Connection {
         }
     }
 
-    /// What a job could be started from now, while it still runs: a newer one can come at any time.
+    /// Whether a job that runs has, or was restored from, what it could be started from again.
     ///
     /// # Errors
     /// `flink.*`.
-    pub async fn restorable(&self, id: &str) -> Result<Option<String>> {
-        let checkpoints = match self.client.checkpoints(id).await {
-            Ok(checkpoints) => checkpoints,
-            Err(error) if is_without_checkpoints(&error) => None,
-            Err(error) => return Err(error),
-        };
-        let Some(latest) = checkpoints.map(|checkpoints| checkpoints.latest) else { return Ok(None) };
-        let own = [latest.completed, latest.savepoint].into_iter().flatten();
-        let own = own.filter_map(|checkpoint| Some((checkpoint.id, checkpoint.external_path?)));
-        let restored = latest.restored.and_then(|restored| Some((restored.id, restored.external_path?)));
-        Ok(own.chain(restored).max_by_key(|(id, _)| *id).map(|(_, path)| path))
+    pub async fn has_checkpoint(&self, id: &str) -> Result<bool> {
+        let Some(latest) = self.latest_checkpoints(id).await? else { return Ok(false) };
+        let own = [latest.completed, latest.savepoint].into_iter().flatten().map(|checkpoint| checkpoint.external_path);
+        Ok(own.chain(latest.restored.map(|restored| restored.external_path)).flatten().next().is_some())
+    }
+
+    /// The newest checkpoints of each sort; none where the JobManager does not know the job, or it takes none.
+    async fn latest_checkpoints(&self, id: &str) -> Result<Option<LatestCheckpoints>> {
+        match self.client.checkpoints(id).await {
+            Ok(checkpoints) => Ok(checkpoints.map(|checkpoints| checkpoints.latest)),
+            // What Flink says of a batch job, too: it has no state that could be lost.
+            Err(error) if error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled")) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// How old an answer of the JobManager may be: its `web.refresh-interval`, and a margin.
@@ -171,11 +169,6 @@ impl Connection {
         };
         Ok(exceptions.entries.into_iter().map(trace).filter(|trace| !trace.trim().is_empty()).collect())
     }
-}
-
-/// What Flink says of a job that takes no checkpoints.
-fn is_without_checkpoints(error: &Error) -> bool {
-    error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled"))
 }
 
 fn listed(job: JobOverview) -> Listed {

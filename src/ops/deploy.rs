@@ -6,7 +6,7 @@ use super::cluster::{Connection, Start};
 use super::effect::Acting;
 use super::facts;
 use super::services::Services;
-use super::standing::{is_finished, is_missing, live, recorded, submitted_spec};
+use super::standing::{is_finished, is_missing, live, lock, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
 use super::{savepoint, state_guard, upgrade};
@@ -16,7 +16,7 @@ use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, is_terminal};
 use crate::model::run::Run;
 use crate::model::upgrade::Mode;
-use crate::store::{JobRow, Lock};
+use crate::store::JobRow;
 
 /// What a deploy may do beyond the careful default.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +38,7 @@ pub async fn deploy(
     spec: &JobSpec,
     options: &Options,
 ) -> Result<Value> {
-    let _lock = lock(services, spec)?;
+    let _lock = lock(services, &spec.identity)?;
     let connection = services.clusters.connect(&spec.cluster, Start::IfDown).await?;
     settle(services, &connection, spec).await?;
     let job = services.store.job(&spec.identity.environment, &spec.identity.job)?;
@@ -99,7 +99,7 @@ pub async fn deploy(
 /// # Errors
 /// `job.twin` where the job lives already, and those of [`deploy`].
 pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSpec) -> Result<Attempt> {
-    let _lock = lock(services, spec)?;
+    let _lock = lock(services, &spec.identity)?;
     let connection = services.clusters.connect(&spec.cluster, Start::IfDown).await?;
     settle(services, &connection, spec).await?;
     if let Some(own) = services.store.attempt_of_step(&acting.key)?
@@ -126,16 +126,6 @@ pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSp
     let (attempt, jar) = begin(services, run, acting, spec, &connection, newest.as_ref(), None).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
     Ok(attempt)
-}
-
-/// Takes the job's lock: two tidegates never work on one job at once.
-fn lock(services: &Services, spec: &JobSpec) -> Result<Lock> {
-    services.store.try_lock(&format!("job-{}", spec.identity.prefix())).map_err(|error| {
-        let hint = error.hint_text().unwrap_or("wait until it has ended").to_owned();
-        Error::new(&code::STATE_LOCKED, format!("another tidegate works on the job `{}`", spec.identity.job))
-            .caused_by(error)
-            .hint(hint)
-    })
 }
 
 /// Drives the job's open attempt, whoever began it, to a known outcome.

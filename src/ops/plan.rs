@@ -6,7 +6,7 @@ use super::cluster::{Connection, Start};
 use super::deploy::{Options, spec_text};
 use super::services::Services;
 use super::standing::{is_finished, is_missing, live, recorded, submitted_spec};
-use super::{facts, state_guard, upgrade, wait};
+use super::{facts, savepoint, state_guard, upgrade, wait};
 use crate::base::{Error, Result, clock, code, counted};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
@@ -46,7 +46,14 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
         let runs = format!("attempt {} on `{}` is {}", attempt.number, connection.name, listing.state);
         let change = if attempt.spec_hash != spec.running_hash() {
             let loss = options.allow_state_loss.as_deref();
-            let ending = upgrade::check(&connection, spec, &attempt, options.upgrade, loss).await;
+            let ending = async {
+                let ending = upgrade::check(&connection, spec, &attempt, options.upgrade, loss).await?;
+                if ending == Ending::StopWithSavepoint {
+                    savepoint::folder(&connection, &attempt, &spec.identity.job).await?;
+                }
+                Ok(ending)
+            };
+            let ending = ending.await;
             let mut notes = vec![runs];
             if let Ok(ending) = &ending {
                 notes.push(format!(

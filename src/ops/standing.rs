@@ -3,9 +3,20 @@
 use super::services::Services;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
+use crate::model::identity::Identity;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, is_terminal};
-use crate::store::JobRow;
+use crate::store::{JobRow, Lock};
+
+/// Takes the job's lock: two tidegates never work on one job at once.
+pub(super) fn lock(services: &Services, identity: &Identity) -> Result<Lock> {
+    services.store.try_lock(&format!("job-{}", identity.prefix())).map_err(|error| {
+        let hint = error.hint_text().unwrap_or("wait until it has ended").to_owned();
+        Error::new(&code::STATE_LOCKED, format!("another tidegate works on the job `{}`", identity.job))
+            .caused_by(error)
+            .hint(hint)
+    })
+}
 
 /// The one live execution of the job in the cluster's list, if there is one.
 ///

@@ -5,6 +5,7 @@ use super::services::Services;
 use super::standing::submitted_spec;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
+use crate::model::job_spec::JobSpec;
 use crate::model::job_status::is_terminal;
 use crate::model::snapshot::{SnapshotKind, SnapshotStatus};
 use crate::store::JobRow;
@@ -30,7 +31,7 @@ pub async fn newest_state(
             // Never ran: what it would have been restored from is still the newest.
             Submission::Refused | Submission::GivenUp | Submission::Open => continue,
         }
-        if allow_state_loss == Some(format!("attempt-{}", attempt.number).as_str()) {
+        if is_abandoned(attempt, allow_state_loss) {
             return Ok(None);
         }
         let spec = submitted_spec(attempt, &job.name)?;
@@ -43,9 +44,7 @@ pub async fn newest_state(
         // A stop whose answer went down with its JobManager may have made a savepoint that nobody knows.
         let asked = services.store.snapshots_of(job.id, attempt.number)?;
         let is_lost = asked.iter().any(|one| one.kind == SnapshotKind::Stop && one.status == SnapshotStatus::Lost);
-        let was_stateful =
-            spec.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some() || is_lost;
-        if !was_stateful {
+        if !had_state(&spec, attempt) && !is_lost {
             return Ok(None);
         }
         match newest_of(connection, attempt).await? {
@@ -57,6 +56,16 @@ pub async fn newest_state(
         break;
     }
     Ok(inherited)
+}
+
+/// Whether somebody allowed, by its name `attempt-N`, that the state of an attempt is abandoned.
+pub(super) fn is_abandoned(attempt: &Attempt, allow_state_loss: Option<&str>) -> bool {
+    allow_state_loss == Some(format!("attempt-{}", attempt.number).as_str())
+}
+
+/// Whether an attempt, submitted with this spec, has state as far as was recorded.
+pub(super) fn had_state(spec: &JobSpec, attempt: &Attempt) -> bool {
+    spec.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some()
 }
 
 enum Known {

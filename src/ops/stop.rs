@@ -6,6 +6,7 @@ use super::cancel::settled;
 use super::cluster::Start;
 use super::savepoint;
 use super::services::Services;
+use super::standing::lock;
 use super::wait::job_not_found;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
@@ -21,8 +22,7 @@ use crate::model::snapshot::SnapshotStatus;
 /// `job.not_found`, and those of [`savepoint::stop`].
 pub async fn stop(services: &Services, run: &Run, environment: &str, name: &str) -> Result<Value> {
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
-    let identity = services.identity(environment, name);
-    let _lock = services.store.try_lock(&format!("job-{}", identity.prefix()))?;
+    let _lock = lock(services, &services.identity(environment, name))?;
     let before = job.desired.as_str();
     services.store.set_desired(job.id, "stopped")?;
     let stopped = newest_stopped(services, run, environment, name, job.id).await;

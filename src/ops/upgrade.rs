@@ -5,6 +5,7 @@ use super::cluster::Connection;
 use super::savepoint;
 use super::services::Services;
 use super::standing::{changed, submitted_spec};
+use super::state_guard;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::Attempt;
 use crate::model::job_spec::JobSpec;
@@ -14,7 +15,7 @@ use crate::model::upgrade::{Ending, Mode, Running, ending};
 /// How the running execution would be ended, or why not. Changes nothing.
 ///
 /// # Errors
-/// `job.upgrade_blocked`, `savepoint.no_folder`, `flink.*`.
+/// `job.upgrade_blocked`, `flink.*`.
 pub async fn check(
     connection: &Connection,
     spec: &JobSpec,
@@ -25,17 +26,17 @@ pub async fn check(
     let name = &spec.identity.job;
     let old = submitted_spec(attempt, name)?;
     let known = match mode {
-        Mode::LastState => connection.restorable(&attempt.flink_id).await?.is_some(),
+        Mode::LastState => connection.has_checkpoint(&attempt.flink_id).await?,
         Mode::Savepoint | Mode::Stateless => false,
     };
     let running = Running {
         attempt: attempt.number,
         is_batch: old.is_batch(),
-        had_state: old.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some(),
+        had_state: state_guard::had_state(&old, attempt),
         has_checkpoint: known,
-        loss_is_allowed: allow_state_loss == Some(format!("attempt-{}", attempt.number).as_str()),
+        loss_is_allowed: state_guard::is_abandoned(attempt, allow_state_loss),
     };
-    let ending = ending(mode, running).map_err(|blocked| {
+    ending(mode, running).map_err(|blocked| {
         Error::new(
             &code::JOB_UPGRADE_BLOCKED,
             format!("`{name}` cannot be upgraded with `{}`: {}", mode.name(), blocked.why),
@@ -43,11 +44,7 @@ pub async fn check(
         .caused_by(changed(spec, attempt))
         .with("attempt", attempt.number)
         .hint(blocked.hint)
-    })?;
-    if ending == Ending::StopWithSavepoint {
-        savepoint::folder(connection, attempt, name).await?;
-    }
-    Ok(ending)
+    })
 }
 
 /// Ends it, and returns when it has ended and its newest state is recorded.

@@ -10,7 +10,7 @@ use rhai::{AST, Dynamic, Scope, Stmt};
 use super::complete::Words;
 use super::engine::{Interpreter, functions, imports};
 use super::resolver::{ROOT, resolve};
-use super::runner::{self, Purpose, Setting};
+use super::runner::{self, Purpose, Script, Setting};
 use super::{show, stdlib};
 use crate::api::context::Context;
 use crate::api::host::{Environment, Host};
@@ -55,7 +55,7 @@ impl Repl {
     /// # Errors
     /// `state.*`.
     pub fn open(setting: &Setting, environment: &Environment) -> Result<Self> {
-        let journal = Arc::new(runner::begin(setting, NAME, environment, &Default::default())?);
+        let journal = Arc::new(runner::begin(setting, &Script::session(NAME), environment, &Default::default())?);
         // Nothing but the environment is pinned: who mends a template in another window wants the mended one.
         let inputs = Inputs::new(setting.services.store.clone(), setting.services.folder.clone(), None);
         let top = Context::top(host(setting, environment, &inputs, &journal));

@@ -109,25 +109,29 @@ pub fn start(
 ) -> Result<Report> {
     let declared = declared(setting, script, environment)?;
     params::check(&declared, parameters)?;
-    let journal = begin(setting, script.name(), environment, parameters)?;
+    let journal = begin(setting, script, environment, parameters)?;
     let inputs = script.inputs(&setting.services, Some(journal.run().id));
     Ok(perform(setting, environment.clone(), parameters.clone(), declared, inputs, journal))
 }
 
-/// Begins a run: records it, takes its lock, and pins its environment.
+/// Begins a run: records it, takes its lock, and pins its environment, last, since what has that has begun.
 ///
 /// # Errors
 /// `state.*`.
 pub(super) fn begin(
     setting: &Setting,
-    name: &str,
+    script: &Script,
     environment: &Environment,
     parameters: &BTreeMap<String, String>,
 ) -> Result<Journal> {
     let store = &setting.services.store;
-    let run = store.begin_run(name, &environment.name, &serde_json::json!(parameters).to_string())?;
+    let run = store.begin_run(script.name(), &environment.name, &serde_json::json!(parameters).to_string())?;
     let lock = store.try_lock(&format!("run-{}", run.id))?;
-    let inputs = Inputs::new(store.clone(), setting.services.folder.clone(), Some(run.id));
+    let inputs = script.inputs(&setting.services, Some(run.id));
+    if script.text().is_some() {
+        // A text that is no file is nowhere else.
+        inputs.script(script.name())?;
+    }
     inputs.value("environment", &serde_json::json!(environment).to_string())?;
     Journal::open(store.clone(), run, setting.services.secrets.clone(), lock)
 }
@@ -144,16 +148,10 @@ pub fn resume(setting: &Setting, id: i64, with_current_scripts: bool) -> Result<
     let damaged = |what: &str, error: serde_json::Error| {
         Error::new(&code::STATE_CORRUPT, format!("the {what} of run r{id} cannot be read")).caused_by(error)
     };
-    let not_begun = || {
+    let pinned = store.pinned(id, "value", "environment")?.ok_or_else(|| {
         Error::new(&code::RUN_NOT_OPEN, format!("run r{id} died before it began: nothing was done"))
             .hint(format!("tidegate abandon r{id}"))
-    };
-    let pinned = store.pinned(id, "value", "environment")?.ok_or_else(not_begun)?;
-    // A text that is no file is nowhere else.
-    let name = store.run(id)?.script;
-    if name.starts_with('<') && store.pinned(id, "script", &name)?.is_none() {
-        return Err(not_begun());
-    }
+    })?;
     // Only now: a process that was merely stopped before it began may still go on.
     let run = store.take_over_run(id)?;
     let environment: Environment = serde_json::from_slice(&pinned).map_err(|error| damaged("environment", error))?;

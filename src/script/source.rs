@@ -26,6 +26,11 @@ impl Script {
         Self { name: STDIN.to_owned(), text: Some(text) }
     }
 
+    /// A session, whose lines are not known when it begins.
+    pub(super) fn session(name: &str) -> Self {
+        Self { name: name.to_owned(), text: None }
+    }
+
     /// The text of a command that acts through a run, so that it is journaled and can be resumed.
     pub fn of_command(command: &str, text: &str) -> Self {
         Self { name: format!("<{command}>"), text: Some(text.to_owned()) }

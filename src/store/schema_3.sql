@@ -1,5 +1,5 @@
--- Version 3: the state ledger. A row is written before a savepoint is asked for, and never removed: what was disposed of
--- keeps its row. `kind` is savepoint (the job goes on), stop (the job ends with it) or checkpoint (seen at a job's end).
+-- Version 3: the state ledger. A row is written before a savepoint is asked for, and never removed.
+-- `kind` is savepoint (the job goes on) or stop (the job ends with it).
 CREATE TABLE snapshot_rows (
     id INTEGER PRIMARY KEY,
     job INTEGER NOT NULL REFERENCES job_rows (id),

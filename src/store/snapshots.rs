@@ -1,4 +1,4 @@
-//! The state ledger: every savepoint that was asked for, and the checkpoints that were seen. Rows are never removed.
+//! The state ledger: every savepoint that was asked for. Rows are never removed.
 
 use rusqlite::{OptionalExtension, Row, params};
 
