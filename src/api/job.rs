@@ -1,5 +1,7 @@
 //! `job::`: what jobs are, and what is done with them.
 
+mod desired;
+mod logs;
 mod planning;
 mod specs;
 
@@ -19,9 +21,8 @@ use crate::base::{Error, Result, code, duration, suggest};
 use crate::model::class::Class;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::STATES;
-use crate::model::upgrade::Mode;
 use crate::ops::effect::Acting;
-use crate::ops::{cancel, deploy, logs, observe, plan, stop, validate, wait};
+use crate::ops::{deploy, execute, observe, plan, validate, wait};
 
 pub(super) const NAMESPACE: Namespace = Namespace {
     name: "job",
@@ -50,7 +51,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             "The recorded jobs of this environment: all, or those with a `state`, a `tag`, or a `name` that holds a text.",
             "for job in job::find(#{ state: \"FAILED\" }) { log::warn(job.name); }",
         ),
-        Function::new("deploy", Class::Keyed, &[optional("options", DeployOptions::KIND)], Type::Job, Body::Journaled(do_deploy)).planning(Planning::With(planning::deploy))
+        Function::new("deploy", Class::Keyed, &[optional("options", desired::DeployOptions::KIND)], Type::Job, Body::Journaled(desired::do_deploy)).planning(Planning::With(planning::deploy))
             .on(Type::Spec)
             .docs(
                 "Brings the job to its spec and is idempotent: an unchanged job that runs is left alone. One that runs with another spec is \
@@ -62,7 +63,9 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 &code::JOB_EXISTS_UNMANAGED,
                 &code::JOB_TWIN,
                 &code::JOB_UPGRADE_BLOCKED,
+                &code::JOB_UNSTABLE,
                 &code::SAVEPOINT_FAILED,
+                &code::SAVEPOINT_GONE,
                 &code::SAVEPOINT_NO_FOLDER,
                 &code::JOB_STATE_UNKNOWN,
                 &code::FLINK_SQL_REFUSED,
@@ -70,7 +73,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 &code::FLINK_START_FAILED,
                 &code::FLINK_UNREACHABLE,
             ]),
-        Function::new("execute", Class::Keyed, &[optional("options", ExecuteOptions::KIND)], Type::Job, Body::Journaled(execute)).planning(Planning::With(planning::execute))
+        Function::new("execute", Class::Keyed, &[optional("options", ExecuteOptions::KIND)], Type::Job, Body::Journaled(do_execute)).planning(Planning::With(planning::execute))
             .on(Type::Spec)
             .docs(
                 "Starts one new execution of a bounded job and waits until it is FINISHED; `timeout` is `1h` if not given.",
@@ -102,11 +105,11 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         Function::new("refresh", Class::Read, &[], Type::Job, Body::Journaled(refresh)).planning(Planning::With(planning::refresh))
             .on(Type::Job)
             .docs("The job as its cluster sees it now. A handle itself never changes.", "let job = job::get(\"orders\").refresh();"),
-        Function::new("cancel", Class::Set, &[], Type::Job, Body::Journaled(do_cancel)).planning(Planning::With(planning::cancel))
+        Function::new("cancel", Class::Set, &[], Type::Job, Body::Journaled(desired::do_cancel)).planning(Planning::With(planning::cancel))
             .on(Type::Job)
             .docs("Cancels the job and waits until it has ended; the pointer to its newest checkpoint is kept.", "job::get(\"orders\").cancel();")
             .errors(&[&code::JOB_TIMEOUT]),
-        Function::new("stop", Class::Keyed, &[], Type::Job, Body::Journaled(do_stop)).planning(Planning::With(planning::stop))
+        Function::new("stop", Class::Keyed, &[], Type::Job, Body::Journaled(desired::do_stop)).planning(Planning::With(planning::stop))
             .on(Type::Job)
             .docs(
                 "Stops the job with a savepoint, waits until it has ended, and leaves it stopped; a deploy starts it from that savepoint. \
@@ -114,14 +117,49 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 "let stopped = job::get(\"orders\").stop();\nprint(stopped.checkpoint);",
             )
             .errors(&[&code::SAVEPOINT_FAILED, &code::SAVEPOINT_NO_FOLDER, &code::FLINK_JOB_NOT_FOUND]),
-        Function::new("logs", Class::Read, &[optional("options", LogsOptions::KIND)], Type::Array, Body::Journaled(do_logs)).planning(Planning::With(planning::logs))
+        Function::new("start", Class::Keyed, &[optional("options", desired::StartOptions::KIND)], Type::Job, Body::Journaled(desired::do_wish)).planning(Planning::With(planning::wish))
+            .on(Type::Job)
+            .docs(
+                "Starts the job with the spec that was deployed last, from its newest state. One that runs is left alone.",
+                "job::get(\"orders\").start();",
+            )
+            .errors(&[&code::JOB_NO_REVISION, &code::JOB_STATE_UNKNOWN]),
+        Function::new("restart", Class::Keyed, &[optional("options", desired::StartOptions::KIND)], Type::Job, Body::Journaled(desired::do_wish)).planning(Planning::With(planning::wish))
+            .on(Type::Job)
+            .docs(
+                "Ends the job as `upgrade` says, with a savepoint if not given, and starts the same spec from there as a new attempt.",
+                "job::get(\"orders\").restart();",
+            )
+            .errors(&[&code::JOB_UPGRADE_BLOCKED, &code::SAVEPOINT_FAILED, &code::JOB_STATE_UNKNOWN]),
+        Function::new("rollback", Class::Keyed, &[optional("options", desired::RollbackOptions::KIND)], Type::Job, Body::Journaled(desired::do_wish)).planning(Planning::With(planning::wish))
+            .on(Type::Job)
+            .docs(
+                "Goes back to an earlier revision, the one before if `to` names none, from the newest state: nothing is processed twice.                  With `state: \"matching\"` the state goes back, too, to the newest that the earlier revision had.",
+                "job::get(\"orders\").rollback(#{ to: 1 });",
+            )
+            .errors(&[&code::JOB_NO_REVISION, &code::JOB_UPGRADE_BLOCKED, &code::SAVEPOINT_FAILED, &code::JOB_STATE_UNKNOWN, &code::SAVEPOINT_GONE]),
+        Function::new("rescale", Class::Keyed, &[required("parallelism", Type::Integer), optional("options", desired::StartOptions::KIND)], Type::Job, Body::Journaled(desired::do_wish)).planning(Planning::With(planning::wish))
+            .on(Type::Job)
+            .docs(
+                "Changes the parallelism: without a restart where the cluster has Flink's adaptive scheduler (since 1.18), else by an                  upgrade. Makes a revision; a deploy with another parallelism changes it again.",
+                "job::get(\"orders\").rescale(4);",
+            )
+            .errors(&[&code::JOB_TIMEOUT, &code::JOB_UPGRADE_BLOCKED, &code::SAVEPOINT_FAILED]),
+        Function::new("remove", Class::Keyed, &[], Type::Job, Body::Journaled(desired::do_remove)).planning(Planning::With(planning::remove))
+            .on(Type::Job)
+            .docs(
+                "Stops the job with a savepoint where it runs, and does not list it any more. What is recorded stays: a deploy brings                  it back from its newest state.",
+                "job::get(\"orders\").remove();",
+            )
+            .errors(&[&code::SAVEPOINT_FAILED, &code::SAVEPOINT_NO_FOLDER]),
+        Function::new("logs", Class::Read, &[optional("options", logs::LogsOptions::KIND)], Type::Array, Body::Journaled(logs::do_logs)).planning(Planning::With(planning::logs))
             .on(Type::Job)
             .docs(
                 "The last lines of the logs that the job wrote to: a map with `source` and `lines` each. `source` picks one, \
                  `lines` says how many (100), `grep` keeps the lines that hold a text.",
                 "for part in job::get(\"orders\").logs(#{ lines: 20 }) { print(part.source); }",
             ),
-        Function::new("exceptions", Class::Read, &[], Type::Array, Body::Journaled(exceptions)).planning(Planning::With(planning::exceptions))
+        Function::new("exceptions", Class::Read, &[], Type::Array, Body::Journaled(logs::exceptions)).planning(Planning::With(planning::exceptions))
             .on(Type::Job)
             .docs("What went wrong: root cause, chain and trace.", "for e in job::get(\"orders\").exceptions() { print(e.root_cause); }"),
         Function::new("name", Class::Pure, &[], Type::String, Body::Pure(specs::spec_name)).property(Type::Spec).docs("The job's name.", ""),
@@ -139,7 +177,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         fact("state", "Flink's state of the job when the handle was made."),
         fact("tasks_running", "How many of its tasks ran or had finished when the handle was made."),
         fact("tasks_total", "How many tasks it has; 0 where that was not known yet."),
-        fact("action", "What a deploy did: `created`, `unchanged` or `finished`."),
+        fact("action", "What a deploy did: `created`, `unchanged`, `finished` or `rescaled`."),
         fact("restored_from", "The checkpoint that the attempt was started from; `()` where there was none."),
         fact("checkpoint", "Its newest checkpoint or savepoint, where the handle comes of `stop` or `cancel`; else `()`."),
         fact("at", "When the facts were seen."),
@@ -166,33 +204,6 @@ pub(super) fn this_spec(call: &Call<'_>) -> Result<Arc<JobSpec>> {
     spec.map(|spec| spec.0).ok_or_else(|| Error::new(&code::ARGUMENT_INVALID, format!("{}: not a job spec", call.name)))
 }
 
-impl Receives for Mode {
-    const KIND: Type = Type::Word(&Self::WORDS);
-}
-
-options! {
-    /// The options of `spec.deploy`.
-    struct DeployOptions {
-        /// abandons the state of the attempt that is named: `attempt-3`
-        allow_state_loss: Option<String>,
-        /// what becomes of the state where the job runs with another spec; `savepoint` if not given
-        upgrade: Option<Mode>,
-    }
-}
-
-fn deploy_options(call: &Call<'_>) -> Result<deploy::Options> {
-    let options: DeployOptions = read(call.name, call.json(1)?)?;
-    Ok(deploy::Options { allow_state_loss: options.allow_state_loss, upgrade: options.upgrade.unwrap_or_default() })
-}
-
-fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
-    let options = deploy_options(call)?;
-    let spec = this_spec(call)?;
-    let run = call.host.journal()?.run();
-    let facts = call.host.wait(deploy::deploy(&call.host.services, run, acting, &spec, &options))?;
-    Ok(handle(facts))
-}
-
 options! {
     /// The options of `spec.execute`.
     struct ExecuteOptions {
@@ -206,13 +217,13 @@ fn execute_timeout(call: &Call<'_>) -> Result<Duration> {
     options.timeout.as_deref().map_or(Ok(Duration::from_secs(3600)), duration::parse)
 }
 
-fn execute(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+fn do_execute(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let timeout = execute_timeout(call)?;
     let spec = this_spec(call)?;
     let services = &call.host.services;
     let run = call.host.journal()?.run();
     let facts = call.host.wait(async {
-        let attempt = deploy::start(services, run, acting, &spec).await?;
+        let attempt = execute::start(services, run, acting, &spec).await?;
         let identity = &spec.identity;
         wait::wait_for(services, &identity.environment, &identity.job, attempt.number, "FINISHED", timeout).await
     })?;
@@ -221,7 +232,12 @@ fn execute(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
 
 fn do_plan(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     let spec = this_spec(call)?;
-    let planned = call.host.wait(plan::deploy(&call.host.services, &spec, &deploy::Options::default()))?;
+    let planned = call.host.wait(plan::deploy(
+        &call.host.services,
+        &spec,
+        &deploy::Options::default(),
+        &deploy::Intent::DEPLOY,
+    ))?;
     let change = planned.change;
     Ok(json!({
         "action": change.action, "notes": change.notes, "differences": change.differences,
@@ -304,61 +320,6 @@ fn find(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
             })
     };
     Ok(jobs.into_iter().filter(fits).map(handle).collect())
-}
-
-fn do_stop(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let job = this_job(call)?;
-    let run = call.host.journal()?.run();
-    call.host.wait(stop::stop(&call.host.services, run, job.environment(), job.name())).map(handle)
-}
-
-fn do_cancel(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let job = this_job(call)?;
-    let by = format!("run r{}", call.host.journal()?.run().id);
-    call.host.wait(cancel::cancel(&call.host.services, job.environment(), job.name(), &by)).map(handle)
-}
-
-options! {
-    /// The options of `job.logs`.
-    struct LogsOptions {
-        /// one source; all of them if not given
-        source: Option<String> => Type::Word(&logs::SOURCES),
-        /// how many of the last lines of each source; 100 if not given
-        lines: Option<usize>,
-        /// keeps the lines that hold this text
-        grep: Option<String>,
-    }
-}
-
-fn do_logs(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    look_at_logs(call)
-}
-
-fn look_at_logs(call: &Call<'_>) -> Result<Value> {
-    let options: LogsOptions = read(call.name, call.json(1)?)?;
-    let job = this_job(call)?;
-    let mut parts = call.host.wait(logs::logs(
-        &call.host.services,
-        job.environment(),
-        job.name(),
-        options.source.as_deref(),
-        logs::Tail::All,
-    ))?;
-    if let Some(wanted) = &options.grep {
-        for part in &mut parts {
-            part.text = part.text.lines().filter(|line| line.contains(wanted.as_str())).collect::<Vec<_>>().join("\n");
-        }
-    }
-    Ok(logs::last(&parts, options.lines.unwrap_or(100)))
-}
-
-fn exceptions(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    look_at_exceptions(call)
-}
-
-fn look_at_exceptions(call: &Call<'_>) -> Result<Value> {
-    let job = this_job(call)?;
-    call.host.wait(logs::exceptions(&call.host.services, job.environment(), job.name(), job.attempt()))
 }
 
 /// Marks facts as a handle, for the journal and for scripts.

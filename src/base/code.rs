@@ -110,6 +110,9 @@ codes! {
     JOB_UPGRADE_BLOCKED = "job.upgrade_blocked": "the job runs with another spec than the script asks for, and in the mode that `upgrade` names it cannot be brought there without losing state. Nothing was done, and no other mode is taken instead: the hint names the ways out.";
     SAVEPOINT_FAILED = "savepoint.failed": "Flink could not take the savepoint, or its tasks did not all run. The job was not ended by us; Flink may have restarted it. The causes are Flink's own, without its serialized objects.";
     SAVEPOINT_NO_FOLDER = "savepoint.no_folder": "nothing says where savepoints go: neither the job's options nor the cluster's configuration has `execution.checkpointing.savepoint-dir` or `state.savepoints.dir`.";
+    SAVEPOINT_GONE = "savepoint.gone": "the checkpoint or savepoint that a job would be started from is recorded, the folder it lay in can be seen from here, and it is not there. Nothing was started.";
+    JOB_UNSTABLE = "job.unstable": "the new attempt of a job did not become stable as `stable` demands: it ended, restarted more often than allowed, or did not complete enough checkpoints in time. What was done then is in the message.";
+    JOB_NO_REVISION = "job.no_revision": "the job has no such revision, or none before the one that is deployed, to go back to.";
     JOB_STATE_UNKNOWN = "job.state_unknown": "the job had state (checkpointing was on) and the newest checkpoint of its last execution cannot be determined. Starting it from nothing would silently lose that state.";
     JOB_ENDED = "job.ended": "the job reached a terminal state other than the one that was waited for.";
     JOB_TIMEOUT = "job.timeout": "the job did not reach the state in time. It was left as it is.";

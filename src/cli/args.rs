@@ -75,9 +75,51 @@ pub enum Command {
         #[arg(long, short = 'e')]
         env: Option<String>,
     },
-    /// List the attempts of a job: what changed, from which state, how each ended
+    /// Start a job with the spec that was deployed last, from its newest state
+    Start(Again),
+    /// End a job and start it anew with the same spec, from its newest state
+    Restart(Again),
+    /// Go back to an earlier revision of a job, from the newest state
+    Rollback {
+        #[command(flatten)]
+        again: Again,
+        /// The revision; the one before if not given
+        #[arg(long, value_name = "REVISION")]
+        to: Option<u32>,
+        /// Let the state go back, too: what was processed since is processed again
+        #[arg(long)]
+        rewind: bool,
+    },
+    /// Change the parallelism of a job, without a restart where its cluster can do that
+    Rescale {
+        #[command(flatten)]
+        again: Again,
+        /// The parallelism
+        parallelism: u32,
+    },
+    /// Stop a job with a savepoint, and do not list it any more
+    Remove {
+        /// The job
+        job: String,
+        /// The environment
+        #[arg(long, short = 'e')]
+        env: Option<String>,
+    },
+    /// List the revisions and attempts of a job: what changed, from which state, how each ended
     History(OfJob),
-    /// List the savepoints of a job that were asked for
+    /// Show in what two revisions of a job differ
+    Diff {
+        /// The job
+        job: String,
+        /// The older revision
+        from: u32,
+        /// The newer revision
+        to: u32,
+        /// The environment
+        #[arg(long, short = 'e')]
+        env: Option<String>,
+    },
+    /// List the savepoints of a job that were asked for, and its checkpoints that were seen
     Savepoints(OfJob),
     /// List the runs of scripts, or show one
     Runs {
@@ -292,6 +334,25 @@ pub enum FlinkCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A job that is to run again.
+#[derive(Debug, Args)]
+pub struct Again {
+    /// The job
+    pub job: String,
+    /// The environment
+    #[arg(long, short = 'e')]
+    pub env: Option<String>,
+    /// How a job that runs is ended: savepoint, last_state or stateless
+    #[arg(long, value_name = "MODE", default_value = "savepoint")]
+    pub upgrade: String,
+    /// Abandon the state of an attempt: attempt-3
+    #[arg(long, value_name = "ATTEMPT")]
+    pub allow_state_loss: Option<String>,
+    /// Let state of operators that the program does not have be left behind
+    #[arg(long)]
+    pub allow_non_restored_state: bool,
 }
 
 /// A listing of what is recorded of one job.

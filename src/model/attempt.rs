@@ -65,6 +65,12 @@ pub struct Attempt {
     pub spec: String,
     /// Its hash.
     pub spec_hash: String,
+    /// The revision that it runs.
+    pub revision: u32,
+    /// State of operators that the program no longer has may be left behind.
+    pub allow_non_restored: bool,
+    /// What the stability gate found, once it has: `stable` or `unstable`.
+    pub verdict: Option<String>,
     /// The file name of the uploaded jar.
     pub jar: String,
     /// The checkpoint or savepoint it was started from.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
+use super::sql_form::normalised;
 use super::statement::Statement;
 use crate::base::hash::sha256;
 use crate::base::secret::SecretText;
@@ -62,12 +63,12 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
-    /// The hash of everything that a running job has of its spec. Labels are ours and not in it: a deploy that changes
+    /// The hash of everything that a running job has of its spec; of SQL the form that counts. Labels are ours and not in it: a deploy that changes
     /// only those touches no job.
     pub fn running_hash(&self) -> String {
         let program = match &self.program {
             Program::Sql { statements, .. } => serde_json::json!({
-                "sql": statements.iter().map(|statement| (&statement.text, &statement.kind)).collect::<Vec<_>>(),
+                "sql": statements.iter().map(|one| (normalised(&one.text), &one.kind)).collect::<Vec<_>>(),
             }),
             program => serde_json::json!(program),
         };
@@ -87,7 +88,8 @@ impl JobSpec {
         }
         match (&self.program, &other.program) {
             (Program::Sql { statements: left, .. }, Program::Sql { statements: right, .. }) => {
-                if left.iter().map(|statement| &statement.text).ne(right.iter().map(|statement| &statement.text)) {
+                let form = |statement: &Statement| normalised(&statement.text);
+                if left.iter().map(form).ne(right.iter().map(form)) {
                     names.push("sql");
                 }
             }

@@ -24,6 +24,12 @@ pub enum Action {
     Cancel,
     /// It is stopped with a savepoint.
     Stop,
+    /// It is stopped with a savepoint, and not desired any more.
+    Remove,
+    /// It goes back to an earlier revision.
+    Rollback,
+    /// It gets another parallelism.
+    Rescale,
     /// A function with an effect of another kind is called.
     Call,
     /// Its cluster did not tell how it stands, and a run would stop.
@@ -42,6 +48,9 @@ impl Action {
             Self::Execute => "EXECUTE",
             Self::Cancel => "CANCEL",
             Self::Stop => "STOP",
+            Self::Remove => "REMOVE",
+            Self::Rollback => "ROLLBACK",
+            Self::Rescale => "RESCALE",
             Self::Call => "CALL",
             Self::Unknown => "UNKNOWN",
         }

@@ -9,6 +9,8 @@ pub enum SnapshotKind {
     Savepoint,
     /// We asked for it, and the job ended with it.
     Stop,
+    /// Flink took it by itself, and we saw it.
+    Checkpoint,
 }
 
 /// How far it has come.
@@ -22,6 +24,8 @@ pub enum SnapshotStatus {
     Failed,
     /// The JobManager that was asked is gone, and with it the answer.
     Lost,
+    /// It was whole, and we had Flink delete it.
+    Disposed,
 }
 
 macro_rules! names {
@@ -40,8 +44,8 @@ macro_rules! names {
     };
 }
 
-names!(SnapshotKind { Savepoint = "savepoint", Stop = "stop" });
-names!(SnapshotStatus { Open = "open", Completed = "completed", Failed = "failed", Lost = "lost" });
+names!(SnapshotKind { Savepoint = "savepoint", Stop = "stop", Checkpoint = "checkpoint" });
+names!(SnapshotStatus { Open = "open", Completed = "completed", Failed = "failed", Lost = "lost", Disposed = "disposed" });
 
 /// One row of the state ledger.
 #[derive(Debug, Clone)]
@@ -70,4 +74,10 @@ pub struct Snapshot {
     pub created_at: Millis,
     /// When it was known to be whole.
     pub completed_at: Option<Millis>,
+    /// Flink's number of it, where Flink told.
+    pub checkpoint: Option<u64>,
+    /// When it was triggered, by Flink's clock.
+    pub triggered_at: Option<Millis>,
+    /// Its size, as Flink tells it.
+    pub bytes: Option<u64>,
 }

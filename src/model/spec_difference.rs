@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use similar::{ChangeTag, TextDiff};
+use similar::{Algorithm, ChangeTag, DiffTag, TextDiff, capture_diff_slices};
 
 use super::job_spec::{Artifact, JobSpec, Program};
+use super::sql_form::normalised;
+use super::statement::Statement;
+use crate::base::secret::SecretText;
 
 /// What differs between the spec that is recorded and the one that is wanted; nothing where a running job has the same.
 pub fn running(old: &JobSpec, new: &JobSpec) -> Vec<String> {
@@ -51,15 +54,15 @@ fn jar(jar: &Artifact) -> String {
 fn program(lines: &mut Vec<String>, old: &Program, new: &Program) {
     match (old, new) {
         (Program::Sql { statements: old, .. }, Program::Sql { statements: new, .. }) => {
-            let text = |statements: &[super::statement::Statement]| {
-                statements.iter().map(|statement| format!("{};\n", statement.text)).collect::<String>()
+            let form = |statements: &[Statement]| -> Vec<SecretText> {
+                statements.iter().map(|statement| normalised(&statement.text)).collect()
             };
-            let (shown_old, shown_new) = (text(old), text(new));
-            let same = old.iter().map(|one| &one.text).eq(new.iter().map(|one| &one.text));
-            if shown_old != shown_new {
+            let (old_form, new_form) = (form(old), form(new));
+            let shown = |form: &[SecretText]| form.iter().map(ToString::to_string).collect::<Vec<_>>();
+            if shown(&old_form) != shown(&new_form) {
                 lines.push("sql:".to_owned());
-                lines.extend(text_difference(&shown_old, &shown_new));
-            } else if !same {
+                lines.extend(statement_difference((old, &shown(&old_form)), (new, &shown(&new_form))));
+            } else if old_form != new_form {
                 lines.push("sql: the same but for which secret stands where".to_owned());
             }
         }
@@ -96,6 +99,29 @@ fn configuration(lines: &mut Vec<String>, old: &BTreeMap<String, String>, new: &
     }
 }
 
+/// The changed statements, each as its author wrote it, with the lines that changed where one took another's place.
+fn statement_difference(
+    (old, old_form): (&[Statement], &[String]),
+    (new, new_form): (&[Statement], &[String]),
+) -> Vec<String> {
+    let text = |statements: &[Statement]| {
+        statements.iter().map(|statement| format!("{};\n", statement.text)).collect::<String>()
+    };
+    let mut lines = Vec::new();
+    for operation in capture_diff_slices(Algorithm::Myers, old_form, new_form) {
+        let (tag, before, after) = operation.as_tag_tuple();
+        if tag == DiffTag::Equal {
+            continue;
+        }
+        if !lines.is_empty() {
+            lines.push("  ...".to_owned());
+        }
+        let (before, after) = (old.get(before).unwrap_or_default(), new.get(after).unwrap_or_default());
+        lines.extend(text_difference(&text(before), &text(after)));
+    }
+    lines
+}
+
 /// The changed lines of a text, with a line of context on each side.
 fn text_difference(old: &str, new: &str) -> Vec<String> {
     let difference = TextDiff::from_lines(old, new);
@@ -119,9 +145,8 @@ fn text_difference(old: &str, new: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::secret::SecretText;
     use crate::model::identity::Identity;
-    use crate::model::statement::{Kind, Statement};
+    use crate::model::statement::Kind;
 
     fn sql(texts: &[&str]) -> JobSpec {
         let statements = texts
@@ -159,13 +184,20 @@ mod tests {
                 "    INSERT INTO t",
                 "  - SELECT 1;",
                 "  + SELECT 2;",
-                "    Z;",
                 "parallelism: the cluster's default -> 4",
                 "table.exec.state.ttl: not set -> 36h",
             ]
         );
         assert_eq!(labels(&old, &new), ["tags: none -> red"]);
         assert!(running(&old, &old.clone()).is_empty());
+    }
+
+    #[test]
+    fn a_reformatted_statement_is_no_difference() {
+        let old = sql(&["INSERT INTO t SELECT 1", "Z"]);
+        let new = sql(&["-- what it is for\nINSERT INTO t\n  SELECT 1", "Z"]);
+        assert!(running(&old, &new).is_empty());
+        assert_eq!(old.running_hash(), new.running_hash());
     }
 
     #[test]

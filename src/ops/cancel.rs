@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::cluster::{Connection, Start};
+use super::ledger;
 use super::services::Services;
 use super::standing::lock;
 use super::wait::recorded;
@@ -95,7 +96,7 @@ pub async fn end(services: &Services, connection: &Connection, attempt: &Attempt
         let Some(seen) = connection.job(&attempt.flink_id).await? else { return Ok(None) };
         services.store.observe(attempt.job, attempt.number, &seen.state, seen.tasks_running, seen.tasks_total)?;
         if is_terminal(&seen.state) {
-            let checkpoint = connection.newest_checkpoint(&attempt.flink_id).await?;
+            let checkpoint = ledger::newest(services, connection, attempt).await?;
             services.store.end_attempt(attempt, &seen.state, seen.end_time, checkpoint.as_deref())?;
             return Ok(Some(End { state: seen.state, asked, checkpoint }));
         }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::base::cancel::Cancel;
+use crate::base::clock::Millis;
 use crate::base::{Error, Result, code, duration, suggest};
-use crate::drivers::flink::{Client, JobException, JobOverview, LatestCheckpoints};
+use crate::drivers::flink::{Checkpoint, Client, JobException, JobOverview, LatestCheckpoints};
 use crate::drivers::local::{self, cluster as local_cluster};
 use crate::model::job_status::Listed;
 use crate::model::trace;
@@ -103,14 +104,14 @@ impl Connection {
     ///
     /// # Errors
     /// `flink.*`.
-    pub async fn newest_checkpoint(&self, id: &str) -> Result<Option<String>> {
+    pub async fn newest_checkpoint(&self, id: &str) -> Result<Option<Newest>> {
         let begun = Instant::now();
         let mut patience = None;
         loop {
             let Some(latest) = self.latest_checkpoints(id).await? else { return Ok(None) };
             let own = [latest.completed, latest.savepoint].into_iter().flatten();
             let own = own.filter(|checkpoint| !checkpoint.discarded);
-            let own: Vec<_> = own.filter_map(|checkpoint| Some((checkpoint.id, checkpoint.external_path?))).collect();
+            let own: Vec<Newest> = own.filter_map(Newest::own).collect();
             // Flink answers from a copy that is some seconds old. One that a newer checkpoint has replaced is marked as
             // discarded there, and the newer one is not in it yet: the answer holds only when the copy is a new one.
             if own.is_empty() {
@@ -123,9 +124,21 @@ impl Connection {
                     continue;
                 }
             }
-            let restored = latest.restored.and_then(|restored| Some((restored.id, restored.external_path?)));
-            return Ok(own.into_iter().chain(restored).max_by_key(|(id, _)| *id).map(|(_, path)| path));
+            let restored = latest.restored.and_then(|restored| {
+                let path = restored.external_path?;
+                Some(Newest { id: restored.id, path, triggered_at: None, bytes: None, is_own: false })
+            });
+            // Flink counts on from what it restored; of the same number its own would be the newer one.
+            return Ok(restored.into_iter().chain(own).max_by_key(|newest| newest.id));
         }
+    }
+
+    /// How many checkpoints an execution has completed since it was submitted.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn completed_checkpoints(&self, id: &str) -> Result<u64> {
+        Ok(self.client.checkpoints(id).await?.map_or(0, |checkpoints| checkpoints.counts.completed))
     }
 
     /// Whether a job that runs has, or was restored from, what it could be started from again.
@@ -168,6 +181,29 @@ impl Connection {
             trace::failure(&exception.stacktrace, concurrent).to_owned()
         };
         Ok(exceptions.entries.into_iter().map(trace).filter(|trace| !trace.trim().is_empty()).collect())
+    }
+}
+
+/// The newest state of a job, as its JobManager tells it.
+#[derive(Debug, Clone)]
+pub struct Newest {
+    /// Flink's number, which counts over checkpoints and savepoints.
+    pub id: u64,
+    /// Where it lies.
+    pub path: String,
+    /// When it was triggered, by Flink's clock.
+    pub triggered_at: Option<Millis>,
+    /// Its size in bytes, as Flink tells it.
+    pub bytes: Option<u64>,
+    /// Whether this execution made it, and was not itself restored from it.
+    pub is_own: bool,
+}
+
+impl Newest {
+    fn own(checkpoint: Checkpoint) -> Option<Self> {
+        let triggered_at = Some(checkpoint.trigger_timestamp);
+        let path = checkpoint.external_path?;
+        Some(Self { id: checkpoint.id, path, triggered_at, bytes: checkpoint.state_size, is_own: true })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Brings a job to its spec: looks first, and submits once at most.
+//! Brings a job to a spec: looks first, and submits once at most.
 
 use serde_json::Value;
 
@@ -6,14 +6,16 @@ use super::cluster::{Connection, Start};
 use super::effect::Acting;
 use super::facts;
 use super::services::Services;
-use super::standing::{is_finished, is_missing, live, lock, recorded, submitted_spec};
+use super::stability::{Gate, UNSTABLE};
+use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
-use super::{savepoint, state_guard, upgrade};
+use super::{ledger, savepoint, secret_marks, state_guard, upgrade};
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, is_terminal};
+use crate::model::revision::{Revision, RevisionKind};
 use crate::model::run::Run;
 use crate::model::upgrade::Mode;
 use crate::store::JobRow;
@@ -25,111 +27,116 @@ pub struct Options {
     pub allow_state_loss: Option<String>,
     /// What becomes of the state where the job runs with another spec.
     pub upgrade: Mode,
+    /// State of operators that the program no longer has is left behind.
+    pub allow_non_restored_state: bool,
+    /// When the new attempt counts as stable, and what is done where it does not become so.
+    pub stable: Option<Gate>,
 }
 
-/// Brings a job to its spec. Idempotent: an unchanged job that lives costs one request.
+/// What is brought about, beside the spec.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// How the revision comes to be, if it is a new one.
+    pub kind: RevisionKind,
+    /// The revision that it is again.
+    pub origin: Option<u32>,
+    /// A job that runs with this very spec is started anew.
+    pub again: bool,
+    /// The state to start from instead of the newest: a rewind.
+    pub rewind: Option<String>,
+}
+
+impl Intent {
+    /// Bringing the job to the spec that a script made.
+    pub const DEPLOY: Self = Self { kind: RevisionKind::Deploy, origin: None, again: false, rewind: None };
+}
+
+/// Brings a job to a spec; whoever calls holds the job's lock. An unchanged job that lives costs one request.
 ///
 /// # Errors
 /// `job.exists_unmanaged`, `job.twin`, `job.state_unknown`, and those of [`upgrade::end`] and [`submit::drive`].
-pub async fn deploy(
+pub(super) async fn bring(
     services: &Services,
     run: &Run,
     acting: &Acting,
     spec: &JobSpec,
     options: &Options,
+    intent: &Intent,
 ) -> Result<Value> {
-    let _lock = lock(services, &spec.identity)?;
+    let name = &spec.identity.job;
     let connection = services.clusters.connect(&spec.cluster, Start::IfDown).await?;
     settle(services, &connection, spec).await?;
-    let job = services.store.job(&spec.identity.environment, &spec.identity.job)?;
+    let job = services.store.job(&spec.identity.environment, name)?;
     let mut newest = newest(services, job.as_ref())?;
+    let elsewhere = standing::elsewhere(services, spec, newest.as_ref()).await?;
+    // Where the newest execution lives, if it does.
+    let home = elsewhere.as_ref().unwrap_or(&connection);
     if let Some(newest) = &newest {
-        savepoint::settle(services, &connection, newest, &spec.identity.job).await?;
+        savepoint::settle(services, home, newest, name).await?;
     }
-    let mut listed = look(services, &connection, newest.as_ref(), job.as_ref().map(|job| (job, options))).await?;
-    let live = live(services, spec, &listed)?.cloned();
+    let mut listed = look(services, home, newest.as_ref(), job.as_ref().map(|job| (job, options))).await?;
+    let live = live(services, &spec.identity, &home.name, &listed)?.cloned();
+    if elsewhere.is_some() {
+        let other = connection.jobs().await?;
+        if let Some(twin) = standing::live(services, &spec.identity, &connection.name, &other)? {
+            return Err(standing::twin_elsewhere(spec, twin, home));
+        }
+    }
+    let revision = revision(services, acting, spec, intent)?;
 
     // A step that crashed after its attempt was settled: the work is done, only its result is missing.
-    let own = services.store.attempt_of_step(&acting.key)?.filter(|attempt| attempt.submission == Submission::Accepted);
+    let own = services.store.attempt_of_step(&acting.key)?.filter(|attempt| {
+        // One that was found unstable is what this step goes back from.
+        attempt.submission == Submission::Accepted && attempt.verdict.as_deref() != Some(UNSTABLE)
+    });
 
     if let (Some(listing), Some(job)) = (live, &job) {
         let attempt = recognised(services, job, &listing)?;
         services.store.observe(job.id, attempt.number, &listing.state, listing.tasks_running, listing.tasks_total)?;
         let action = match &own {
             Some(own) if own.number == attempt.number => Some("created"),
-            _ if attempt.spec_hash == spec.running_hash() => Some("unchanged"),
+            _ if !intent.again && standing::runs(services, &attempt, spec, &revision.secrets)? => Some("unchanged"),
             _ => None,
         };
         if let Some(action) = action {
-            record_spec(services, run, spec, job)?;
-            return Ok(facts::of(&connection, spec, &attempt, Some(&listing), action));
+            record_spec(services, run, spec, job, &revision)?;
+            return Ok(facts::of(home, spec, &attempt, Some(&listing), action));
         }
-        let loss = options.allow_state_loss.as_deref();
-        upgrade::end(services, run, &connection, spec, &attempt, options.upgrade, loss).await?;
-        listed = connection.jobs().await?;
+        upgrade::end(services, run, home, spec, &attempt, options).await?;
+        listed = home.jobs().await?;
         newest = services.store.attempt(job.id, attempt.number)?;
     }
     if let (Some(own), Some(_)) = (&own, &job) {
         let listing = listed.iter().find(|listing| listing.id == own.flink_id);
-        return Ok(facts::of(&connection, spec, own, listing, "created"));
+        return Ok(facts::of(home, spec, own, listing, "created"));
     }
     if let (Some(newest), Some(job)) = (&newest, &job) {
         let listing = listed.iter().find(|listing| listing.id == newest.flink_id);
-        note_end(services, &connection, newest, listing).await?;
+        note_end(services, home, newest, listing).await?;
         let stopped = services.store.final_savepoint(newest.job, newest.number)?.is_some();
-        if !stopped && is_finished(newest, listing, spec) {
+        if !stopped && !intent.again && is_finished(newest, listing, spec) {
             // deploy() is idempotent: a bounded job that has done its work is at its spec.
-            record_spec(services, run, spec, job)?;
-            return Ok(facts::of(&connection, spec, newest, listing, "finished"));
+            record_spec(services, run, spec, job, &revision)?;
+            return Ok(facts::of(home, spec, newest, listing, "finished"));
         }
     }
-    let restore = match (&newest, &job) {
-        (Some(_), Some(job)) => {
-            state_guard::newest_state(services, Some(&connection), job, options.allow_state_loss.as_deref()).await?
+    let restore = match (&intent.rewind, &newest, &job) {
+        (Some(path), ..) => Some(path.clone()),
+        (None, Some(_), Some(job)) => {
+            let allowed = options.allow_state_loss.as_deref();
+            state_guard::newest_state(services, &[home, &connection], job, allowed).await?
         }
         _ => None,
     };
-    let (attempt, jar) = begin(services, run, acting, spec, &connection, newest.as_ref(), restore).await?;
+    state_guard::is_there(name, restore.as_deref())?;
+    let begin = Begin { run, acting, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
+    let (attempt, jar) = begin.attempt(services, restore, options.allow_non_restored_state).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
     Ok(facts::of(&connection, spec, &attempt, None, "created"))
 }
 
-/// Starts one new execution of a bounded job, or goes on with the one that this step, or a run that died, has begun.
-///
-/// # Errors
-/// `job.twin` where the job lives already, and those of [`deploy`].
-pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSpec) -> Result<Attempt> {
-    let _lock = lock(services, &spec.identity)?;
-    let connection = services.clusters.connect(&spec.cluster, Start::IfDown).await?;
-    settle(services, &connection, spec).await?;
-    if let Some(own) = services.store.attempt_of_step(&acting.key)?
-        && own.submission == Submission::Accepted
-    {
-        return Ok(own);
-    }
-    let job = services.store.job(&spec.identity.environment, &spec.identity.job)?;
-    let newest = newest(services, job.as_ref())?;
-    let listed = look(services, &connection, newest.as_ref(), None).await?;
-    if let (Some(listing), Some(job)) = (live(services, spec, &listed)?, &job) {
-        let attempt = recognised(services, job, listing)?;
-        let owner_died = attempt.step.run != run.id && !services.store.is_locked(&format!("run-{}", attempt.step.run));
-        if owner_died && attempt.spec_hash == spec.running_hash() {
-            // Running a script again instead of resuming it: the execution that the dead run began is the one.
-            return Ok(attempt);
-        }
-        return Err(Error::new(
-            &code::JOB_TWIN,
-            format!("`{}` already runs as attempt {} (run r{})", spec.identity.job, attempt.number, attempt.step.run),
-        )
-        .hint(format!("wait for it, or `tidegate cancel {}`", spec.identity.job)));
-    }
-    let (attempt, jar) = begin(services, run, acting, spec, &connection, newest.as_ref(), None).await?;
-    submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
-    Ok(attempt)
-}
-
 /// Drives the job's open attempt, whoever began it, to a known outcome.
-async fn settle(services: &Services, connection: &Connection, spec: &JobSpec) -> Result<()> {
+pub(super) async fn settle(services: &Services, connection: &Connection, spec: &JobSpec) -> Result<()> {
     let Some(job) = services.store.job(&spec.identity.environment, &spec.identity.job)? else { return Ok(()) };
     let Some(open) = services.store.newest_attempt(job.id)?.filter(|attempt| attempt.submission == Submission::Open)
     else {
@@ -148,7 +155,7 @@ async fn settle(services: &Services, connection: &Connection, spec: &JobSpec) ->
     if refused { Ok(()) } else { Err(error) }
 }
 
-fn newest(services: &Services, job: Option<&JobRow>) -> Result<Option<Attempt>> {
+pub(super) fn newest(services: &Services, job: Option<&JobRow>) -> Result<Option<Attempt>> {
     let Some(job) = job else { return Ok(None) };
     services.store.newest_attempt(job.id)
 }
@@ -157,7 +164,7 @@ fn newest(services: &Services, job: Option<&JobRow>) -> Result<Option<Attempt>> 
 /// tasks have ended, too: they write until they miss the heartbeats of the dead one.
 ///
 /// `guard` is asked before the wait: a start that will be refused is refused at once.
-async fn look(
+pub(super) async fn look(
     services: &Services,
     connection: &Connection,
     newest: Option<&Attempt>,
@@ -170,9 +177,7 @@ async fn look(
         return Ok(listed);
     }
     if let Some((job, options)) = guard {
-        state_guard::newest_state(services, Some(connection), job, options.allow_state_loss.as_deref())
-            .await
-            .map(drop)?;
+        state_guard::newest_state(services, &[connection], job, options.allow_state_loss.as_deref()).await.map(drop)?;
     }
     let afterlife = connection.afterlife().await?;
     services.clusters.progress(&format!(
@@ -185,7 +190,7 @@ async fn look(
 }
 
 /// The record of an execution that the cluster lists; that it was accepted is recorded too.
-fn recognised(services: &Services, job: &JobRow, listing: &Listed) -> Result<Attempt> {
+pub(super) fn recognised(services: &Services, job: &JobRow, listing: &Listed) -> Result<Attempt> {
     let attempt = recorded(services, job, listing)?;
     if attempt.submission != Submission::Accepted {
         services.store.recognise_attempt(&attempt)?;
@@ -193,12 +198,17 @@ fn recognised(services: &Services, job: &JobRow, listing: &Listed) -> Result<Att
     Ok(attempt)
 }
 
-fn record_spec(services: &Services, run: &Run, spec: &JobSpec, job: &JobRow) -> Result<()> {
-    let text = spec_text(spec)?;
-    if job.spec == text && job.desired == "running" {
+pub(super) fn record_spec(
+    services: &Services,
+    run: &Run,
+    spec: &JobSpec,
+    job: &JobRow,
+    revision: &Revision,
+) -> Result<()> {
+    if job.spec == revision.spec && job.desired == "running" {
         return Ok(());
     }
-    services.store.desire(run, &spec.identity, &spec.cluster, "running", &text)
+    services.store.desire(run, &spec.identity, &spec.cluster, "running", revision).map(drop)
 }
 
 pub(super) fn spec_text(spec: &JobSpec) -> Result<String> {
@@ -217,45 +227,72 @@ async fn note_end(
     if attempt.end_state.is_some() {
         return Ok(());
     }
-    let checkpoint = connection.newest_checkpoint(&attempt.flink_id).await?;
+    let checkpoint = ledger::newest(services, connection, attempt).await?;
     services.store.end_attempt(attempt, &listing.state, listing.end_time, checkpoint.as_deref())
 }
 
-/// Uploads the jar and records the intent of a new attempt.
-async fn begin(
-    services: &Services,
-    run: &Run,
-    acting: &Acting,
-    spec: &JobSpec,
-    connection: &Connection,
-    newest: Option<&Attempt>,
-    restored_from: Option<String>,
-) -> Result<(Attempt, String)> {
-    let payload = upload::payload(services, spec)?;
-    let uploaded = upload::ensure(&connection.client, &payload, false).await?;
-    let incarnation = connection.incarnation().await?;
-    let text = spec_text(spec)?;
-    let seen = newest.map_or(0, |attempt| attempt.number);
-    let attempt = Attempt {
-        job: newest.map_or(0, |attempt| attempt.job),
-        number: seen + 1,
-        flink_id: spec.identity.flink_job_id(seen + 1, services.store.salt()),
-        cluster: spec.cluster.clone(),
-        submission: Submission::Open,
-        incarnation,
-        spec: text,
+/// The revision that a spec would be.
+pub(super) fn revision(services: &Services, acting: &Acting, spec: &JobSpec, intent: &Intent) -> Result<Revision> {
+    Ok(Revision {
+        job: 0,
+        number: 0,
+        kind: intent.kind,
+        origin: intent.origin,
+        spec: spec_text(spec)?,
         spec_hash: spec.running_hash(),
-        jar: payload.name.clone(),
-        restored_from,
+        secrets: secret_marks::of(services, spec)?,
         step: acting.key.clone(),
         created_at: clock::now(),
-        answered_at: None,
-        end_state: None,
-        ended_at: None,
-        end_asked_by: None,
-        checkpoint: None,
-        error: None,
-    };
-    let attempt = services.store.begin_attempt(run, &spec.identity, attempt, seen)?;
-    Ok((attempt, uploaded))
+    })
+}
+
+/// A new attempt on its way into the state.
+pub(super) struct Begin<'a> {
+    pub(super) run: &'a Run,
+    pub(super) acting: &'a Acting,
+    pub(super) spec: &'a JobSpec,
+    pub(super) connection: &'a Connection,
+    pub(super) revision: &'a Revision,
+    /// The newest attempt before, that the decision was made upon.
+    pub(super) newest: Option<&'a Attempt>,
+}
+
+impl Begin<'_> {
+    /// Uploads the jar and records the intent.
+    pub(super) async fn attempt(
+        &self,
+        services: &Services,
+        restored_from: Option<String>,
+        allow_non_restored: bool,
+    ) -> Result<(Attempt, String)> {
+        let payload = upload::payload(services, self.spec)?;
+        let uploaded = upload::ensure(&self.connection.client, &payload, false).await?;
+        let incarnation = self.connection.incarnation().await?;
+        let seen = self.newest.map_or(0, |attempt| attempt.number);
+        let attempt = Attempt {
+            job: self.newest.map_or(0, |attempt| attempt.job),
+            number: seen + 1,
+            flink_id: self.spec.identity.flink_job_id(seen + 1, services.store.salt()),
+            cluster: self.spec.cluster.clone(),
+            submission: Submission::Open,
+            incarnation,
+            spec: self.revision.spec.clone(),
+            spec_hash: self.revision.spec_hash.clone(),
+            revision: 0,
+            allow_non_restored,
+            verdict: None,
+            jar: payload.name.clone(),
+            restored_from,
+            step: self.acting.key.clone(),
+            created_at: clock::now(),
+            answered_at: None,
+            end_state: None,
+            ended_at: None,
+            end_asked_by: None,
+            checkpoint: None,
+            error: None,
+        };
+        let attempt = services.store.begin_attempt(self.run, &self.spec.identity, attempt, self.revision, seen)?;
+        Ok((attempt, uploaded))
+    }
 }

@@ -1,43 +1,115 @@
-//! What was recorded of a job: its attempts, and its savepoints. Nobody is asked.
+//! What was recorded of a job: its revisions and attempts, and its states. Nobody is asked.
 
 use serde_json::{Value, json};
 
 use super::services::Services;
 use super::wait::job_not_found;
-use crate::base::{Result, clock};
+use crate::base::{Error, Result, clock, code, counted};
 use crate::model::job_spec::JobSpec;
+use crate::model::revision::{Revision, changed_secrets};
+use crate::model::spec_difference;
 
-/// The attempts of a job, oldest first: when, by which run, what changed, from which state, and how it ended.
+/// The revisions of a job and the attempts that ran each, oldest first: when, by which run and script line, what changed,
+/// from which state, and how it ended. A revision that no attempt ran, of labels alone, has a row of its own.
 ///
 /// # Errors
 /// `job.not_found`, `state.*`.
 pub fn attempts(services: &Services, environment: &str, name: &str) -> Result<Vec<Value>> {
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
-    let mut before: Option<JobSpec> = None;
+    let attempts = services.store.attempts(job.id)?;
     let mut rows = Vec::new();
-    for attempt in services.store.attempts(job.id)? {
-        let spec = super::standing::submitted_spec(&attempt, name)?;
-        let changed = before.as_ref().map(|before| spec.differences(before)).unwrap_or_default();
-        rows.push(json!({
-            "attempt": attempt.number,
-            "at": clock::short(attempt.created_at),
-            "run": format!("r{}", attempt.step.run),
-            "script": services.store.run(attempt.step.run)?.script,
-            "submission": attempt.submission.name(),
-            "changed": changed,
-            "restored_from": attempt.restored_from,
-            "end": attempt.end_state,
-            "ended_at": attempt.ended_at.map(clock::short),
-            "ended_by": attempt.end_asked_by,
-            "id": attempt.flink_id,
-            "checkpoint": attempt.checkpoint,
-        }));
-        before = Some(spec);
+    let mut before: Option<Revision> = None;
+    for revision in services.store.revisions(job.id)? {
+        let changed = match &before {
+            Some(before) => changed(name, before, &revision)?,
+            None => Vec::new(),
+        };
+        let kind = match revision.origin {
+            Some(origin) => format!("{} to {origin}", revision.kind.name()),
+            None => revision.kind.name().to_owned(),
+        };
+        let mut row = |what: Value| {
+            let mut row = json!({ "revision": revision.number, "kind": kind, "changed": changed });
+            if let (Some(row), Some(what)) = (row.as_object_mut(), what.as_object()) {
+                row.extend(what.clone());
+            }
+            rows.push(row);
+        };
+        let mut of_revision = attempts.iter().filter(|attempt| attempt.revision == revision.number).peekable();
+        if of_revision.peek().is_none() {
+            let (at, run) = (clock::short(revision.created_at), format!("r{}", revision.step.run));
+            row(json!({ "at": at, "run": run, "script": place(services, &revision.step)? }));
+        }
+        for attempt in of_revision {
+            row(json!({
+                "attempt": attempt.number,
+                "at": clock::short(attempt.created_at),
+                "run": format!("r{}", attempt.step.run),
+                "script": place(services, &attempt.step)?,
+                "submission": attempt.submission.name(),
+                "restored_from": attempt.restored_from,
+                "verdict": attempt.verdict,
+                "end": attempt.end_state,
+                "ended_at": attempt.ended_at.map(clock::short),
+                "ended_by": attempt.end_asked_by,
+                "id": attempt.flink_id,
+                "checkpoint": attempt.checkpoint,
+            }));
+        }
+        before = Some(revision);
     }
     Ok(rows)
 }
 
-/// The savepoints of a job that were asked for, oldest first.
+/// The script line of a step, or what is known of its run.
+fn place(services: &Services, step: &crate::model::attempt::StepKey) -> Result<String> {
+    Ok(match services.store.place_of_step(step)? {
+        Some((file, line)) => format!("{file}:{line}"),
+        None => services.store.run(step.run)?.script,
+    })
+}
+
+/// The names of the parts in which a revision differs from the one before.
+fn changed(name: &str, before: &Revision, revision: &Revision) -> Result<Vec<String>> {
+    let (old, new) = (spec(name, before)?, spec(name, revision)?);
+    let mut changed: Vec<String> = new.differences(&old).into_iter().map(str::to_owned).collect();
+    if !spec_difference::labels(&old, &new).is_empty() {
+        changed.push("labels".to_owned());
+    }
+    changed.extend(changed_secrets(&before.secrets, &revision.secrets).iter().map(|name| format!("secret {name}")));
+    Ok(changed)
+}
+
+fn spec(name: &str, revision: &Revision) -> Result<JobSpec> {
+    serde_json::from_str(&revision.spec).map_err(|error| {
+        Error::new(&code::STATE_CORRUPT, format!("revision {} of `{name}` cannot be read", revision.number))
+            .caused_by(error)
+    })
+}
+
+/// In what two revisions of a job differ, in lines; nothing where the same job runs under the same labels.
+///
+/// # Errors
+/// `job.not_found`, `job.no_revision`, `state.*`.
+pub fn difference(services: &Services, environment: &str, name: &str, from: u32, to: u32) -> Result<Vec<String>> {
+    let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
+    let find = |number: u32| {
+        services.store.revision(job.id, number)?.ok_or_else(|| {
+            let count = services.store.revisions(job.id).map_or(0, |revisions| revisions.len());
+            Error::new(&code::JOB_NO_REVISION, format!("`{name}` has no revision {number}"))
+                .hint(format!("`tidegate history {name}` lists {}", counted(count, "revision")))
+        })
+    };
+    let (before, after) = (find(from)?, find(to)?);
+    let (old, new) = (spec(name, &before)?, spec(name, &after)?);
+    let mut lines = spec_difference::running(&old, &new);
+    lines.extend(spec_difference::labels(&old, &new));
+    let secrets = changed_secrets(&before.secrets, &after.secrets);
+    lines.extend(secrets.iter().map(|name| format!("secret `{name}`: its value has changed")));
+    Ok(lines)
+}
+
+/// The savepoints of a job that were asked for, and its checkpoints that were seen, oldest first.
 ///
 /// # Errors
 /// `job.not_found`, `state.*`.
@@ -48,7 +120,8 @@ pub fn savepoints(services: &Services, environment: &str, name: &str) -> Result<
             "attempt": snapshot.attempt,
             "kind": snapshot.kind.name(),
             "status": snapshot.status.name(),
-            "at": clock::short(snapshot.created_at),
+            "at": clock::short(snapshot.triggered_at.unwrap_or(snapshot.created_at)),
+            "bytes": snapshot.bytes,
             "run": snapshot.run.map(|run| format!("r{run}")),
             "path": snapshot.path,
         })

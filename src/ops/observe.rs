@@ -31,6 +31,10 @@ pub async fn jobs(services: &Services, environment: Option<&str>) -> Result<Vec<
     let mut answer = Vec::new();
     for job in rows {
         let newest = services.store.newest_attempt(job.id)?;
+        let is_over = newest.as_ref().is_none_or(|attempt| attempt.end_state.is_some());
+        if job.desired == "absent" && is_over {
+            continue;
+        }
         let cluster = newest.as_ref().map_or_else(|| job.cluster.clone(), |attempt| attempt.cluster.clone());
         if !looks.contains_key(&cluster) {
             looks.insert(cluster.clone(), look(services, &cluster).await);

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::cluster::{Connection, Start};
-use super::deploy::{Options, spec_text};
+use super::deploy::{Intent, Options, spec_text};
 use super::services::Services;
 use super::standing::{is_finished, is_missing, live, recorded, submitted_spec};
-use super::{facts, savepoint, state_guard, upgrade, wait};
+use super::wish::{self, Wish};
+use super::{facts, savepoint, secret_marks, standing, state_guard, upgrade, wait};
 use crate::base::{Error, Result, clock, code, counted};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
@@ -29,7 +30,7 @@ pub struct Planned {
 ///
 /// # Errors
 /// `state.*`, `cluster.unknown`.
-pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> Result<Planned> {
+pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options, intent: &Intent) -> Result<Planned> {
     let look = look(services, spec).await?;
     let (job, newest) = (look.job.as_ref(), look.newest.as_ref());
     if let Some(error) = look.refused {
@@ -44,10 +45,10 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
             ..Change::new(action, &spec.identity.job, notes)
         };
         let runs = format!("attempt {} on `{}` is {}", attempt.number, connection.name, listing.state);
-        let change = if attempt.spec_hash != spec.running_hash() {
-            let loss = options.allow_state_loss.as_deref();
+        let rotated = standing::rotated(services, &attempt, &secret_marks::of(services, spec)?)?;
+        let change = if !standing::is_same_job(&attempt, spec) || !rotated.is_empty() || intent.again {
             let ending = async {
-                let ending = upgrade::check(&connection, spec, &attempt, options.upgrade, loss).await?;
+                let ending = upgrade::check(&connection, spec, &attempt, options).await?;
                 if ending == Ending::StopWithSavepoint {
                     savepoint::folder(&connection, &attempt, &spec.identity.job).await?;
                 }
@@ -56,14 +57,17 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
             let ending = ending.await;
             let mut notes = vec![runs];
             if let Ok(ending) = &ending {
-                notes.push(format!(
-                    "{}; attempt {} goes on {}",
-                    ended(*ending),
-                    attempt.number + 1,
-                    carried(options.upgrade)
-                ));
+                let next = attempt.number + 1;
+                let from = match &intent.rewind {
+                    Some(path) => format!("starts from {path}"),
+                    None => format!("goes on {}", carried(options.upgrade)),
+                };
+                notes.push(format!("{}; attempt {next} {from}", ended(*ending)));
             }
-            change(Action::Upgrade, notes, spec_difference::running(&old, spec), ending.err())
+            let mut differences = spec_difference::running(&old, spec);
+            differences.extend(rotated.iter().map(|name| format!("secret `{name}`: its value has changed")));
+            let action = if differences.is_empty() { Action::Restart } else { Action::Upgrade };
+            change(action, notes, differences, ending.err())
         } else if job.spec != spec_text(spec)? || job.desired != "running" {
             let recorded: Option<JobSpec> = serde_json::from_str(&job.spec).ok();
             let mut differences = recorded.map(|old| spec_difference::labels(&old, spec)).unwrap_or_default();
@@ -78,6 +82,7 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
     }
     let listing = newest.and_then(|newest| look.listed.iter().find(|listing| listing.id == newest.flink_id));
     if let (Some(newest), Some(connection)) = (newest, &look.connection)
+        && !intent.again
         && is_finished(newest, listing, spec)
         && services.store.final_savepoint(newest.job, newest.number)?.is_none()
     {
@@ -86,10 +91,12 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options) -> R
         return Ok(Planned { change: Change::new(Action::Noop, &spec.identity.job, notes), facts });
     }
     let mut notes = look.notes;
-    let restored = match (job, &look.connection) {
-        (Some(job), connection) => {
+    let restored = match (&intent.rewind, job) {
+        (Some(path), _) => Some(path.clone()),
+        (None, Some(job)) => {
             let allowed = options.allow_state_loss.as_deref();
-            match state_guard::newest_state(services, connection.as_ref(), job, allowed).await {
+            let asked: Vec<&Connection> = look.connection.iter().chain(&look.elsewhere).collect();
+            match state_guard::newest_state(services, &asked, job, allowed).await {
                 Ok(restored) => restored,
                 Err(error) => return Ok(blocked(services, spec, Action::Restart, newest, error)),
             }
@@ -137,6 +144,35 @@ pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
     Ok(Planned { change: Change::new(Action::Execute, &spec.identity.job, notes), facts })
 }
 
+/// What [`wish::perform`] would do, and the spec that would run.
+///
+/// # Errors
+/// `job.not_found`, `job.no_revision`, `state.*`, `cluster.unknown`.
+pub async fn wish(
+    services: &Services,
+    (environment, name): (&str, &str),
+    wish: Wish,
+    options: &Options,
+) -> Result<(Planned, JobSpec)> {
+    let job = services.store.job(environment, name)?.ok_or_else(|| wait::job_not_found(services, environment, name))?;
+    let resolved = wish::resolve(services, &job, wish, None)?;
+    let mut planned = deploy(services, &resolved.spec, options, &resolved.intent).await?;
+    let is_change = planned.change.action.is_change();
+    match wish {
+        Wish::Rollback { .. } if is_change => planned.change.action = Action::Rollback,
+        Wish::Rescale(_) if is_change => {
+            planned.change.action = Action::Rescale;
+            planned.change.notes.push("without a restart where the cluster has the adaptive scheduler".to_owned());
+        }
+        _ => {}
+    }
+    if let Some(origin) = resolved.intent.origin {
+        planned.change.notes.insert(0, format!("back to revision {origin}"));
+    }
+    planned.change.notes.extend(resolved.note);
+    Ok((planned, resolved.spec))
+}
+
 /// What cancelling a recorded job ([`Action::Cancel`]), or stopping it with a savepoint ([`Action::Stop`]), would do.
 /// `planned` where an earlier step of the plan would have started it.
 ///
@@ -145,6 +181,7 @@ pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
 pub async fn end(services: &Services, environment: &str, name: &str, planned: bool, action: Action) -> Result<Planned> {
     let (state, stays) = match action {
         Action::Stop => ("FINISHED", "with a savepoint"),
+        Action::Remove => ("FINISHED", "with a savepoint, and is not desired any more"),
         _ => ("CANCELED", "its newest checkpoint stays"),
     };
     let change = |action, note: String| Change::new(action, name, vec![note]);
@@ -159,6 +196,7 @@ pub async fn end(services: &Services, environment: &str, name: &str, planned: bo
         return Ok(Planned { change: change(Action::Noop, "it was never submitted".to_owned()), facts: facts("") });
     };
     if newest.submission == Submission::Accepted
+        && action != Action::Remove
         && let Some(end) = &newest.end_state
     {
         let note = format!("attempt {} is {end} already", newest.number);
@@ -174,6 +212,8 @@ struct Look {
     newest: Option<Attempt>,
     /// None where a local cluster is down.
     connection: Option<Connection>,
+    /// The cluster that the newest attempt went to, where that is another one and it may live there.
+    elsewhere: Option<Connection>,
     listed: Vec<Listed>,
     live: Option<(Connection, Listed, Attempt)>,
     notes: Vec<String>,
@@ -187,8 +227,16 @@ async fn look(services: &Services, spec: &JobSpec) -> Result<Look> {
         Some(job) => services.store.newest_attempt(job.id)?,
         None => None,
     };
-    let mut look =
-        Look { job, newest, connection: None, listed: Vec::new(), live: None, notes: Vec::new(), refused: None };
+    let mut look = Look {
+        job,
+        newest,
+        connection: None,
+        elsewhere: None,
+        listed: Vec::new(),
+        live: None,
+        notes: Vec::new(),
+        refused: None,
+    };
     match services.clusters.connect(&spec.cluster, Start::No).await {
         Ok(connection) => look.connection = Some(connection),
         Err(error) if error.is(&code::CLUSTER_DOWN) => {
@@ -197,7 +245,11 @@ async fn look(services: &Services, spec: &JobSpec) -> Result<Look> {
         Err(error) if error.is(&code::CLUSTER_UNKNOWN) => return Err(error),
         Err(error) => look.refused = Some(error),
     }
-    let Some(connection) = look.connection.clone() else {
+    match standing::elsewhere(services, spec, look.newest.as_ref()).await {
+        Ok(elsewhere) => look.elsewhere = elsewhere,
+        Err(error) => look.refused = Some(error),
+    }
+    let Some(connection) = look.elsewhere.clone().or_else(|| look.connection.clone()) else {
         unsettled(&mut look, None);
         return Ok(look);
     };
@@ -210,7 +262,7 @@ async fn look(services: &Services, spec: &JobSpec) -> Result<Look> {
         }
     };
     unsettled(&mut look, Some((&incarnation, &listed)));
-    match live(services, spec, &listed) {
+    match live(services, identity, &connection.name, &listed) {
         Err(error) => look.refused = Some(error),
         Ok(Some(listing)) => {
             if let Some(job) = &look.job {

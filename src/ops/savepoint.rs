@@ -106,7 +106,8 @@ async fn begin(
 ) -> Result<Snapshot> {
     let folder = folder(connection, attempt, name).await?;
     all_tasks_run(services, connection, attempt, name).await?;
-    let ordinal = services.store.snapshots_of(attempt.job, attempt.number)?.len() + 1;
+    let before = services.store.snapshots_of(attempt.job, attempt.number)?;
+    let ordinal = before.iter().filter(|snapshot| snapshot.trigger_id.is_some()).count() + 1;
     let trigger = sha256(format!("{}/savepoint/{ordinal}", attempt.flink_id).as_bytes());
     let snapshot = Snapshot {
         id: 0,
@@ -121,6 +122,9 @@ async fn begin(
         run: Some(run.id),
         created_at: clock::now(),
         completed_at: None,
+        checkpoint: None,
+        triggered_at: None,
+        bytes: None,
     };
     services.store.begin_snapshot(run, snapshot, &format!("run r{}", run.id))
 }
@@ -238,7 +242,7 @@ async fn ended_with(connection: &Connection, attempt: &Attempt, target: &str) ->
     if !has_ended {
         return Ok(None);
     }
-    let newest = connection.newest_checkpoint(&attempt.flink_id).await?;
+    let newest = connection.newest_checkpoint(&attempt.flink_id).await?.map(|newest| newest.path);
     let inside = |path: &str| bare(path).starts_with(&format!("{}/", bare(target)));
     Ok(newest.filter(|path| inside(path)))
 }

@@ -1,11 +1,13 @@
 //! How a job stands on its cluster: looked at by the deploy that acts, and by the plan that only tells.
 
+use super::cluster::{Connection, Start};
 use super::services::Services;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::identity::Identity;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, is_terminal};
+use crate::model::revision::{SecretMarks, changed_secrets};
 use crate::store::{JobRow, Lock};
 
 /// Takes the job's lock: two tidegates never work on one job at once.
@@ -22,14 +24,20 @@ pub(super) fn lock(services: &Services, identity: &Identity) -> Result<Lock> {
 ///
 /// # Errors
 /// `job.exists_unmanaged` for one that our state does not know; `job.twin` for more than one.
-pub(super) fn live<'a>(services: &Services, spec: &JobSpec, listed: &'a [Listed]) -> Result<Option<&'a Listed>> {
-    let prefix = spec.identity.prefix();
+pub(super) fn live<'a>(
+    services: &Services,
+    identity: &Identity,
+    cluster: &str,
+    listed: &'a [Listed],
+) -> Result<Option<&'a Listed>> {
+    let prefix = identity.prefix();
     let alive = |listing: &&Listed| !is_terminal(&listing.state);
     let ours: Vec<&Listed> = listed.iter().filter(alive).filter(|listing| listing.id.starts_with(&prefix)).collect();
     let known = services.store.known_flink_ids()?;
     if let Some(stranger) = ours.iter().find(|listing| !known.contains(&listing.id)) {
         return Err(unmanaged(
-            spec,
+            identity,
+            cluster,
             stranger,
             "it was deployed under this workspace's name, by another clone or before `.tidegate` was lost",
         ));
@@ -41,24 +49,26 @@ pub(super) fn live<'a>(services: &Services, spec: &JobSpec, listed: &'a [Listed]
             let ids: Vec<&str> = many.iter().map(|listing| listing.id.as_str()).collect();
             return Err(Error::new(
                 &code::JOB_TWIN,
-                format!("{} executions of `{}` run on the cluster: {}", many.len(), spec.identity.job, ids.join(", ")),
+                format!("{} executions of `{}` run on the cluster: {}", many.len(), identity.job, ids.join(", ")),
             )
             .hint("look at both, and cancel the one that should not be there with Flink's own tools"));
         }
     }
     // A job of the same name that no workspace of this state started is most likely the same job.
     let namesake =
-        listed.iter().filter(alive).find(|listing| listing.name == spec.identity.job && !known.contains(&listing.id));
+        listed.iter().filter(alive).find(|listing| listing.name == identity.job && !known.contains(&listing.id));
     match namesake {
-        Some(namesake) => Err(unmanaged(spec, namesake, "it has the job's name, and was not deployed from here")),
+        Some(namesake) => {
+            Err(unmanaged(identity, cluster, namesake, "it has the job's name, and was not deployed from here"))
+        }
         None => Ok(None),
     }
 }
 
-fn unmanaged(spec: &JobSpec, listing: &Listed, why: &str) -> Error {
+fn unmanaged(identity: &Identity, cluster: &str, listing: &Listed, why: &str) -> Error {
     Error::new(
         &code::JOB_EXISTS_UNMANAGED,
-        format!("`{}` already runs on `{}` as {} ({})", spec.identity.job, spec.cluster, listing.id, listing.state),
+        format!("`{}` already runs on `{}` as {} ({})", identity.job, cluster, listing.id, listing.state),
     )
     .caused_by(format!("{why}; this state has no record of it"))
     .with("flink_id", listing.id.clone())
@@ -79,7 +89,37 @@ pub(super) fn recorded(services: &Services, job: &JobRow, listing: &Listed) -> R
 /// Whether the job's newest attempt was a bounded job with this spec that has done its work.
 pub(super) fn is_finished(newest: &Attempt, listing: Option<&Listed>, spec: &JobSpec) -> bool {
     let end = listing.map(|listing| listing.state.as_str()).or(newest.end_state.as_deref());
-    end == Some("FINISHED") && newest.spec_hash == spec.running_hash()
+    end == Some("FINISHED") && is_same_job(newest, spec)
+}
+
+/// The cluster that the newest attempt went to and has not ended on as far as we know, where that is another one than
+/// the spec names: what lives there would get a twin. None for a local cluster that is down.
+///
+/// # Errors
+/// `flink.unreachable`, `cluster.unknown`: while it cannot be asked, nothing is started elsewhere.
+pub(super) async fn elsewhere(
+    services: &Services,
+    spec: &JobSpec,
+    newest: Option<&Attempt>,
+) -> Result<Option<Connection>> {
+    let Some(newest) = newest else { return Ok(None) };
+    let may_live = newest.submission == Submission::Accepted && newest.end_state.is_none();
+    if !may_live || newest.cluster == spec.cluster {
+        return Ok(None);
+    }
+    let why = || {
+        format!(
+            "attempt {} of `{}` was started on `{}`, and may run there still",
+            newest.number, spec.identity.job, newest.cluster
+        )
+    };
+    let connection = match services.clusters.connect(&newest.cluster, Start::No).await {
+        Ok(connection) => connection,
+        Err(error) if error.is(&code::CLUSTER_DOWN) => return Ok(None),
+        Err(error) => return Err(error.caused_by(why())),
+    };
+    connection.incarnation().await.map_err(|error| error.caused_by(why()))?;
+    Ok(Some(connection))
 }
 
 /// Whether the newest attempt was accepted by this cluster, has not ended as far as we know, and is not listed any more.
@@ -88,6 +128,34 @@ pub(super) fn is_missing(newest: &Attempt, cluster: &str, listed: &[Listed]) -> 
         && newest.end_state.is_none()
         && newest.cluster == cluster
         && !listed.iter().any(|listing| listing.id == newest.flink_id)
+}
+
+/// Whether an attempt runs a spec, secrets included as far as they are known.
+pub(super) fn runs(services: &Services, attempt: &Attempt, spec: &JobSpec, secrets: &SecretMarks) -> Result<bool> {
+    Ok(is_same_job(attempt, spec) && rotated(services, attempt, secrets)?.is_empty())
+}
+
+/// Whether an attempt was started with a spec. A hash that an older tidegate wrote may be of another form of the same.
+pub(super) fn is_same_job(attempt: &Attempt, spec: &JobSpec) -> bool {
+    let hash = spec.running_hash();
+    attempt.spec_hash == hash
+        || submitted_spec(attempt, &spec.identity.job).is_ok_and(|submitted| submitted.running_hash() == hash)
+}
+
+/// The secrets whose values have changed since an attempt was started.
+pub(super) fn rotated(services: &Services, attempt: &Attempt, secrets: &SecretMarks) -> Result<Vec<String>> {
+    let Some(revision) = services.store.revision(attempt.job, attempt.revision)? else { return Ok(Vec::new()) };
+    Ok(changed_secrets(&revision.secrets, secrets).into_iter().map(str::to_owned).collect())
+}
+
+/// The refusal to start a job where it lives on two clusters.
+pub(super) fn twin_elsewhere(spec: &JobSpec, listing: &Listed, home: &Connection) -> Error {
+    let name = &spec.identity.job;
+    Error::new(
+        &code::JOB_TWIN,
+        format!("`{name}` may live on two clusters: as {} ({}), and on `{}`", listing.id, listing.state, home.name),
+    )
+    .hint("look at both, and cancel the one that should not be there with Flink's own tools")
 }
 
 /// The refusal to deploy another spec over a running job.

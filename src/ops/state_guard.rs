@@ -1,9 +1,11 @@
 //! The guard: a job that had state never starts without it.
 
 use super::cluster::Connection;
+use super::ledger;
 use super::services::Services;
 use super::standing::submitted_spec;
 use crate::base::{Error, Result, code};
+use crate::drivers::checkpoint_folder;
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::is_terminal;
@@ -13,13 +15,14 @@ use crate::store::JobRow;
 /// The checkpoint that a new attempt has to start from; `None` where the job never had state.
 ///
 /// The newest accepted attempt decides. `allow_state_loss` names the attempt whose state is abandoned, and so is valid
-/// once. Without a connection what was recorded at the end of the last execution decides.
+/// once. Of the clusters that are connected the one decides that the attempt ran on; without it what was recorded at its
+/// end.
 ///
 /// # Errors
 /// `job.state_unknown` where the last execution took checkpoints and the newest of them cannot be determined.
 pub async fn newest_state(
     services: &Services,
-    connection: Option<&Connection>,
+    connections: &[&Connection],
     job: &JobRow,
     allow_state_loss: Option<&str>,
 ) -> Result<Option<String>> {
@@ -47,7 +50,7 @@ pub async fn newest_state(
         if !had_state(&spec, attempt) && !is_lost {
             return Ok(None);
         }
-        match newest_of(connection, attempt).await? {
+        match newest_of(services, connections, &spec, attempt).await? {
             Known::Checkpoint(path) => inherited = Some(path),
             // It ended before its first checkpoint: all that it had is what it was started from.
             Known::None if !is_lost => inherited = attempt.restored_from.clone(),
@@ -68,19 +71,52 @@ pub(super) fn had_state(spec: &JobSpec, attempt: &Attempt) -> bool {
     spec.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some()
 }
 
+/// Looks whether the state to start from is there, as far as it can be seen from here.
+///
+/// # Errors
+/// `savepoint.gone`.
+pub(super) fn is_there(name: &str, path: Option<&str>) -> Result<()> {
+    match path.filter(|path| checkpoint_folder::is_gone(path)) {
+        None => Ok(()),
+        Some(path) => {
+            Err(Error::new(&code::SAVEPOINT_GONE, format!("the state that `{name}` would start from is gone: {path}"))
+                .hint(format!("somebody deleted it; `tidegate savepoints {name}` lists what else is recorded")))
+        }
+    }
+}
+
 enum Known {
     Checkpoint(String),
     None,
     Not,
 }
 
-async fn newest_of(connection: Option<&Connection>, attempt: &Attempt) -> Result<Known> {
-    if let Some(connection) = connection.filter(|connection| connection.name == attempt.cluster)
+async fn newest_of(
+    services: &Services,
+    connections: &[&Connection],
+    spec: &JobSpec,
+    attempt: &Attempt,
+) -> Result<Known> {
+    let connection = connections.iter().find(|connection| connection.name == attempt.cluster);
+    if let Some(connection) = connection
         && connection.job(&attempt.flink_id).await?.is_some_and(|job| is_terminal(&job.state))
     {
-        return Ok(match connection.newest_checkpoint(&attempt.flink_id).await? {
+        return Ok(match ledger::newest(services, connection, attempt).await? {
             Some(path) => Known::Checkpoint(path),
             None => Known::None,
+        });
+    }
+    if let Some(connection) = connection.filter(|_| attempt.end_state.is_none())
+        && let Some(found) = ledger::left_behind(connection, spec, attempt).await?
+    {
+        // A savepoint that the job went on after can be newer than its last checkpoint.
+        let seen = services.store.snapshots_of(attempt.job, attempt.number)?;
+        let whole = seen.into_iter().filter(|snapshot| snapshot.status == SnapshotStatus::Completed);
+        let newest = whole.filter(|one| one.kind != SnapshotKind::Checkpoint).max_by_key(|one| one.completed_at);
+        services.store.see_checkpoint(attempt, found.number, &found.path, Some(found.completed_at), None)?;
+        return Ok(match newest.filter(|one| one.completed_at > Some(found.completed_at)).and_then(|one| one.path) {
+            Some(savepoint) => Known::Checkpoint(savepoint),
+            None => Known::Checkpoint(found.path),
         });
     }
     // Flink has forgotten the job. What was recorded at its end is final; anything recorded before may be old.

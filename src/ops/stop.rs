@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::cancel::settled;
 use super::cluster::Start;
-use super::savepoint;
 use super::services::Services;
 use super::standing::lock;
 use super::wait::job_not_found;
+use super::{ledger, savepoint};
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
@@ -71,7 +71,7 @@ async fn newest_stopped(services: &Services, run: &Run, environment: &str, name:
         .hint("`tidegate ps` says what is known of it; nothing was stopped"));
     };
     if is_terminal(&seen.state) {
-        let checkpoint = connection.newest_checkpoint(&newest.flink_id).await?;
+        let checkpoint = ledger::newest(services, &connection, &newest).await?;
         services.store.end_attempt(&newest, &seen.state, seen.end_time, checkpoint.as_deref())?;
         return answer(&again()?, &seen.state, "nothing");
     }

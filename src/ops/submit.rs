@@ -105,6 +105,7 @@ pub async fn drive(
                 retains,
                 &attempt.flink_id,
                 attempt.restored_from.as_deref(),
+                attempt.allow_non_restored,
                 spec,
             ) {
                 Ok(request) => none.insert(request),
@@ -257,6 +258,7 @@ pub(super) fn request(
     retains: bool,
     job_id: &str,
     restored_from: Option<&str>,
+    allow_non_restored_state: bool,
     spec: &JobSpec,
 ) -> Result<RunRequest> {
     let mut configuration = spec.configuration.clone();
@@ -310,7 +312,7 @@ pub(super) fn request(
         program_args,
         parallelism: spec.parallelism,
         savepoint_path: restored_from.map(str::to_owned),
-        allow_non_restored_state: false,
+        allow_non_restored_state,
         claim_mode: restored_from.map(|_| ClaimMode::NoClaim),
         configuration,
     })

@@ -2,6 +2,7 @@
 
 use super::cancel;
 use super::cluster::Connection;
+use super::deploy::Options;
 use super::savepoint;
 use super::services::Services;
 use super::standing::{changed, submitted_spec};
@@ -16,13 +17,8 @@ use crate::model::upgrade::{Ending, Mode, Running, ending};
 ///
 /// # Errors
 /// `job.upgrade_blocked`, `flink.*`.
-pub async fn check(
-    connection: &Connection,
-    spec: &JobSpec,
-    attempt: &Attempt,
-    mode: Mode,
-    allow_state_loss: Option<&str>,
-) -> Result<Ending> {
+pub async fn check(connection: &Connection, spec: &JobSpec, attempt: &Attempt, options: &Options) -> Result<Ending> {
+    let mode = options.upgrade;
     let name = &spec.identity.job;
     let old = submitted_spec(attempt, name)?;
     let known = match mode {
@@ -34,7 +30,7 @@ pub async fn check(
         is_batch: old.is_batch(),
         had_state: state_guard::had_state(&old, attempt),
         has_checkpoint: known,
-        loss_is_allowed: state_guard::is_abandoned(attempt, allow_state_loss),
+        loss_is_allowed: state_guard::is_abandoned(attempt, options.allow_state_loss.as_deref()),
     };
     ending(mode, running).map_err(|blocked| {
         Error::new(
@@ -57,11 +53,10 @@ pub async fn end(
     connection: &Connection,
     spec: &JobSpec,
     attempt: &Attempt,
-    mode: Mode,
-    allow_state_loss: Option<&str>,
+    options: &Options,
 ) -> Result<()> {
     let name = &spec.identity.job;
-    match check(connection, spec, attempt, mode, allow_state_loss).await? {
+    match check(connection, spec, attempt, options).await? {
         Ending::StopWithSavepoint => savepoint::stop(services, run, connection, attempt, name).await.map(drop),
         Ending::Cancel => {
             services.store.ask_end(attempt, &format!("run r{}", run.id))?;

@@ -35,7 +35,7 @@ pub async fn validate(services: &Services, spec: &JobSpec, catalogs: &[String]) 
     let connection = services.clusters.connect(&spec.cluster, Start::No).await?;
     let version = Version::parse(&connection.client.overview().await?.flink_version)?;
     let payload = upload::payload(services, spec)?;
-    let request = submit::request(services, version, true, &"0".repeat(32), None, spec)?;
+    let request = submit::request(services, version, true, &"0".repeat(32), None, false, spec)?;
     let mut again = false;
     loop {
         let jar = upload::ensure(&connection.client, &payload, again).await?;

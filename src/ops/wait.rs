@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::cluster::{Connection, Start};
+use super::ledger;
 use super::refusal;
 use super::services::Services;
 use super::standing::submitted_spec;
@@ -40,7 +41,7 @@ pub async fn wait_for(
                 services.store.observe(attempt.job, attempt.number, &job.state, job.tasks_running, job.tasks_total)?;
                 let reached = if state == "RUNNING" { job.really_running() } else { job.state == state };
                 if is_terminal(&job.state) {
-                    let checkpoint = connection.newest_checkpoint(&attempt.flink_id).await?;
+                    let checkpoint = ledger::newest(services, &connection, &attempt).await?;
                     services.store.end_attempt(&attempt, &job.state, job.end_time, checkpoint.as_deref())?;
                     if !reached {
                         return Err(ended(services, &connection, &spec, &attempt, &job, state).await);

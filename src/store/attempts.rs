@@ -4,21 +4,30 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::jobs::{add_event, set_desired};
 use super::open::{Durability, Store};
+use super::revisions;
 use super::runs::{check_epoch, sql};
 use crate::base::{Error, Result, clock, code};
 use crate::model::attempt::{Attempt, StepKey, Submission};
 use crate::model::identity::Identity;
+use crate::model::revision::Revision;
 use crate::model::run::Run;
 
 impl Store {
-    /// Records the intent to submit, together with what is desired: the id is ours from here on, whatever happens to the
-    /// request. Gives the attempt with its job's row.
+    /// Records the intent to submit, together with what is desired and its revision: the id is ours from here on, whatever
+    /// happens to the request. Gives the attempt with its job's row.
     ///
     /// `seen` is the number of the newest attempt that the decision was made upon.
     ///
     /// # Errors
     /// `run.superseded` where another process has made an attempt, or taken over the run, since; `state.*`.
-    pub fn begin_attempt(&self, run: &Run, identity: &Identity, mut attempt: Attempt, seen: u32) -> Result<Attempt> {
+    pub fn begin_attempt(
+        &self,
+        run: &Run,
+        identity: &Identity,
+        mut attempt: Attempt,
+        revision: &Revision,
+        seen: u32,
+    ) -> Result<Attempt> {
         self.write(Durability::Full, |transaction| {
             check_epoch(transaction, run)?;
             attempt.job = set_desired(
@@ -29,6 +38,7 @@ impl Store {
                 "running",
                 &attempt.spec,
             )?;
+            attempt.revision = revisions::record(transaction, attempt.job, revision)?;
             let newest: u32 = transaction
                 .query_row("SELECT ifnull(max(number), 0) FROM attempt_rows WHERE job = ?1", [attempt.job], |row| {
                     row.get(0)
@@ -46,8 +56,8 @@ impl Store {
             transaction
                 .execute(
                     "INSERT INTO attempt_rows (job, number, flink_id, cluster, submission, incarnation, spec, spec_hash, jar,
-                       restored_from, run, path, sequence, created_at)
-                     VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                       restored_from, run, path, sequence, created_at, revision, allow_non_restored)
+                     VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
                     params![
                         attempt.job,
                         attempt.number,
@@ -61,7 +71,9 @@ impl Store {
                         attempt.step.run,
                         attempt.step.path,
                         attempt.step.sequence,
-                        attempt.created_at
+                        attempt.created_at,
+                        attempt.revision,
+                        attempt.allow_non_restored
                     ],
                 )
                 .map_err(sql)?;
@@ -195,18 +207,61 @@ impl Store {
         })
     }
 
-    /// The attempt that a journal step made, if it came so far.
+    /// The attempts that a journal step made, oldest first: as a rule one, and a second one where it rolled back.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn attempts_of_step(&self, step: &StepKey) -> Result<Vec<Attempt>> {
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached(&format!("{SELECT} WHERE run = ?1 AND path = ?2 AND sequence = ?3 ORDER BY number"))?;
+            let rows = statement.query_map(params![step.run, step.path, step.sequence], from_row)?;
+            rows.collect()
+        })
+    }
+
+    /// The newest attempt that a journal step made, if it came so far.
     ///
     /// # Errors
     /// `state.*`.
     pub fn attempt_of_step(&self, step: &StepKey) -> Result<Option<Attempt>> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(&format!(
-                    "{SELECT} WHERE run = ?1 AND path = ?2 AND sequence = ?3 ORDER BY created_at DESC LIMIT 1"
-                ))?
-                .query_row(params![step.run, step.path, step.sequence], from_row)
-                .optional()
+        Ok(self.attempts_of_step(step)?.pop())
+    }
+
+    /// Records what the stability gate found of an attempt, once.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn judge_attempt(&self, attempt: &Attempt, verdict: &str, why: &str) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            let changed = transaction
+                .execute(
+                    "UPDATE attempt_rows SET verdict = ?3 WHERE job = ?1 AND number = ?2 AND verdict IS NULL",
+                    params![attempt.job, attempt.number, verdict],
+                )
+                .map_err(sql)?;
+            if changed == 1 {
+                let data = serde_json::json!({ "why": why }).to_string();
+                add_event(transaction, attempt.job, attempt.number, Some(attempt.step.run), verdict, &data)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records that a running attempt has another parallelism now, and so runs another revision.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn rescale_attempt(&self, attempt: &Attempt, revision: &Revision) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            transaction
+                .execute(
+                    "UPDATE attempt_rows SET spec = ?3, spec_hash = ?4, revision = ?5 WHERE job = ?1 AND number = ?2",
+                    params![attempt.job, attempt.number, revision.spec, revision.spec_hash, revision.number],
+                )
+                .map_err(sql)?;
+            let data = serde_json::json!({ "revision": revision.number }).to_string();
+            add_event(transaction, attempt.job, attempt.number, Some(revision.step.run), "rescaled", &data)
         })
     }
 
@@ -224,8 +279,8 @@ impl Store {
 }
 
 const SELECT: &str = "SELECT job, number, flink_id, cluster, submission, incarnation, spec, spec_hash, jar, restored_from, \
-                      run, path, sequence, created_at, answered_at, end_state, ended_at, end_asked_by, checkpoint, error \
-                      FROM attempt_rows";
+                      run, path, sequence, created_at, answered_at, end_state, ended_at, end_asked_by, checkpoint, error, \
+                      revision, allow_non_restored, verdict FROM attempt_rows";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     Ok(Attempt {
@@ -248,5 +303,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Attempt> {
         end_asked_by: row.get(17)?,
         checkpoint: row.get(18)?,
         error: row.get(19)?,
+        revision: row.get(20)?,
+        allow_non_restored: row.get(21)?,
+        verdict: row.get(22)?,
     })
 }

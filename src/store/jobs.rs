@@ -3,9 +3,11 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::open::{Durability, Store};
+use super::revisions;
 use super::runs::{check_epoch, sql};
 use crate::base::{Result, clock};
 use crate::model::identity::Identity;
+use crate::model::revision::Revision;
 use crate::model::run::Run;
 
 /// A job as recorded: what is desired of it.
@@ -82,14 +84,23 @@ impl Store {
         })
     }
 
-    /// Records what is desired of a job, and makes its row where it is new.
+    /// Records what is desired of a job with its revision, and makes its row where it is new. Gives the revision's number.
     ///
     /// # Errors
     /// `run.superseded`, `state.*`.
-    pub fn desire(&self, run: &Run, identity: &Identity, cluster: &str, desired: &str, spec: &str) -> Result<()> {
+    pub fn desire(
+        &self,
+        run: &Run,
+        identity: &Identity,
+        cluster: &str,
+        desired: &str,
+        revision: &Revision,
+    ) -> Result<u32> {
         self.write(Durability::Full, |transaction| {
             check_epoch(transaction, run)?;
-            set_desired(transaction, &identity.environment, &identity.job, cluster, desired, spec).map(drop)
+            let spec = &revision.spec;
+            let job = set_desired(transaction, &identity.environment, &identity.job, cluster, desired, spec)?;
+            revisions::record(transaction, job, revision)
         })
     }
 

@@ -10,7 +10,12 @@ use super::locks;
 use crate::base::{Error, Result, boundary, clock, code};
 
 /// The steps of the schema: the first makes version 1 of nothing, the second version 2 of that. Append-only.
-const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// The schema version that this tidegate writes.
 const VERSION: i64 = STEPS.len() as i64;

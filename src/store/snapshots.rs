@@ -6,6 +6,7 @@ use super::jobs::add_event;
 use super::open::{Durability, Store};
 use super::runs::{check_epoch, sql};
 use crate::base::{Result, clock};
+use crate::model::attempt::Attempt;
 use crate::model::run::Run;
 use crate::model::snapshot::{Snapshot, SnapshotKind, SnapshotStatus};
 
@@ -64,6 +65,13 @@ impl Store {
     ) -> Result<()> {
         self.write(Durability::Full, |transaction| {
             let completed = (status == SnapshotStatus::Completed).then(clock::now);
+            // Somebody may have seen it as the newest state of the job before it was known to be ours: one row of both.
+            transaction
+                .execute(
+                    "DELETE FROM snapshot_rows WHERE job = ?1 AND path = ?2 AND kind = 'checkpoint'",
+                    params![snapshot.job, path],
+                )
+                .map_err(sql)?;
             let changed = transaction
                 .execute(
                     "UPDATE snapshot_rows SET status = ?2, path = ?3, completed_at = ?4, error = ?5
@@ -97,7 +105,44 @@ impl Store {
         })
     }
 
-    /// The savepoints of an attempt that were asked for, oldest first.
+    /// Records a completed checkpoint that was seen. One that is recorded already stays as it is.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn see_checkpoint(
+        &self,
+        attempt: &Attempt,
+        checkpoint: u64,
+        path: &str,
+        triggered_at: Option<i64>,
+        bytes: Option<u64>,
+    ) -> Result<()> {
+        let integer = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.write(Durability::Full, |transaction| {
+            transaction
+                .execute(
+                    "INSERT INTO snapshot_rows (job, attempt, kind, incarnation, status, path, created_at, completed_at,
+                       checkpoint, triggered_at, bytes)
+                     VALUES (?1, ?2, 'checkpoint', ?3, 'completed', ?4, ?5, ?5, ?6, ?7, ?8)
+                     ON CONFLICT (job, path) DO UPDATE SET checkpoint = ifnull(checkpoint, excluded.checkpoint),
+                       triggered_at = ifnull(triggered_at, excluded.triggered_at), bytes = ifnull(bytes, excluded.bytes)",
+                    params![
+                        attempt.job,
+                        attempt.number,
+                        attempt.incarnation,
+                        path,
+                        clock::now(),
+                        integer(checkpoint),
+                        triggered_at,
+                        bytes.map(integer)
+                    ],
+                )
+                .map_err(sql)?;
+            Ok(())
+        })
+    }
+
+    /// The savepoints of an attempt that were asked for, and its checkpoints that were seen, oldest first.
     ///
     /// # Errors
     /// `state.*`.
@@ -110,7 +155,7 @@ impl Store {
         })
     }
 
-    /// The savepoints of a job that were asked for, oldest first.
+    /// The savepoints of a job that were asked for, and its checkpoints that were seen, oldest first.
     ///
     /// # Errors
     /// `state.*`.
@@ -140,7 +185,7 @@ impl Store {
 }
 
 const SELECT: &str = "SELECT id, job, attempt, kind, trigger_id, target, incarnation, status, path, run, created_at, \
-                      completed_at FROM snapshot_rows";
+                      completed_at, checkpoint, triggered_at, bytes FROM snapshot_rows";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
     Ok(Snapshot {
@@ -157,5 +202,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         run: row.get(9)?,
         created_at: row.get(10)?,
         completed_at: row.get(11)?,
+        checkpoint: row.get::<_, Option<i64>>(12)?.map(i64::unsigned_abs),
+        triggered_at: row.get(13)?,
+        bytes: row.get::<_, Option<i64>>(14)?.map(i64::unsigned_abs),
     })
 }

@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
-use super::{Call, deploy_options, execute_timeout, this_job, this_spec, waited_for};
+use super::desired::{deploy_options, wished};
+use super::{Call, execute_timeout, this_job, this_spec, waited_for};
 use crate::api::planner::{Planner, ends};
 use crate::base::Result;
 use crate::model::plan::Action;
+use crate::ops::deploy::Intent;
 use crate::ops::plan;
 
 pub(super) fn deploy(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
@@ -14,7 +16,7 @@ pub(super) fn deploy(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     if planner.job(&spec.identity.job).is_some() {
         return Err(ends(format!("`{}` was planned before: how it stands then is not known", spec.identity.job)));
     }
-    let planned = call.host.wait(plan::deploy(&call.host.services, &spec, &options))?;
+    let planned = call.host.wait(plan::deploy(&call.host.services, &spec, &options, &Intent::DEPLOY))?;
     Ok(planner.tell_job(call, planned, Some(spec)))
 }
 
@@ -65,6 +67,22 @@ pub(super) fn stop(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     end(call, planner, Action::Stop)
 }
 
+pub(super) fn remove(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    end(call, planner, Action::Remove)
+}
+
+/// `start`, `restart`, `rollback` and `rescale`.
+pub(super) fn wish(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    let (wish, options) = wished(call)?;
+    let job = this_job(call)?;
+    if planner.job(job.name()).is_some() {
+        return Err(ends(format!("`{}` was planned before: how it stands then is not known", job.name())));
+    }
+    let (planned, spec) =
+        call.host.wait(plan::wish(&call.host.services, (job.environment(), job.name()), wish, &options))?;
+    Ok(planner.tell_job(call, planned, Some(spec.into())))
+}
+
 fn end(call: &mut Call<'_>, planner: &Planner, action: Action) -> Result<Value> {
     let job = this_job(call)?;
     let started = planner.job(job.name()).is_some();
@@ -74,12 +92,12 @@ fn end(call: &mut Call<'_>, planner: &Planner, action: Action) -> Result<Value> 
 
 pub(super) fn logs(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     not_planned(call, planner)?;
-    super::look_at_logs(call)
+    super::logs::look_at_logs(call)
 }
 
 pub(super) fn exceptions(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     not_planned(call, planner)?;
-    super::look_at_exceptions(call)
+    super::logs::look_at_exceptions(call)
 }
 
 /// What a job writes and meets is not known before it runs.

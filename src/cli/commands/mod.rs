@@ -14,6 +14,7 @@ mod repl;
 mod run;
 mod runs;
 mod states;
+mod verbs;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -92,7 +93,13 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Ps { env, json } => jobs::ps(&session, env.as_deref(), json),
         Command::Logs(arguments) => jobs::logs(&session, &arguments),
         Command::Cancel { job, env } => jobs::cancel(&session, &job, env.as_deref()),
-        Command::Stop { job, env } => states::stop(&session, &job, env.as_deref()),
+        Command::Stop { job, env } => verbs::stop(&session, &job, env.as_deref()),
+        Command::Remove { job, env } => verbs::remove(&session, &job, env.as_deref()),
+        Command::Start(again) => verbs::again(&session, "start", &again, &[]),
+        Command::Restart(again) => verbs::again(&session, "restart", &again, &[]),
+        Command::Rollback { again, to, rewind } => verbs::rollback(&session, &again, to, rewind),
+        Command::Rescale { again, parallelism } => verbs::rescale(&session, &again, parallelism),
+        Command::Diff { job, from, to, env } => states::diff(&session, &job, (from, to), env.as_deref()),
         Command::History(of) => states::history(&session, &of),
         Command::Savepoints(of) => states::savepoints(&session, &of),
         Command::Cluster { command } => cluster::cluster(&session, &command),

@@ -1,6 +1,4 @@
-//! `tidegate history`, `savepoints` and `stop`.
-
-use std::collections::BTreeMap;
+//! `tidegate history`, `diff` and `savepoints`.
 
 use serde_json::Value;
 
@@ -10,24 +8,6 @@ use crate::base::Result;
 use crate::cli::Outcome;
 use crate::cli::args::OfJob;
 use crate::ops::history;
-use crate::script::runner::{self, Script};
-
-/// What `tidegate stop` runs: like any run it is journaled, and can be resumed.
-const STOP: &str = r#"fn options() { #{ job: params::string("the job") } }
-let job = job::get(params::get("job")).stop();
-let which = "`" + job.name + "` (attempt " + job.attempt + ")";
-log::info(if job.action == "stopped" { which + " is stopped" } else { which + " was " + job.state + " already" });
-if job.checkpoint != () { log::info("its newest state: " + job.checkpoint); }
-"#;
-
-pub(super) fn stop(session: &Session<'_>, job: &str, environment: Option<&str>) -> Result<Outcome> {
-    let workspace = session.open()?;
-    let environment = workspace.environment(environment)?;
-    let script = Script::of_command("stop", STOP);
-    let parameters = BTreeMap::from([("job".to_owned(), job.to_owned())]);
-    let report = runner::start(&session.setting(&workspace), &script, &environment, &parameters)?;
-    Ok(super::run::tell(session, report))
-}
 
 pub(super) fn history(session: &Session<'_>, of: &OfJob) -> Result<Outcome> {
     let workspace = session.open()?;
@@ -37,8 +17,38 @@ pub(super) fn history(session: &Session<'_>, of: &OfJob) -> Result<Outcome> {
         session,
         of.json,
         rows,
-        &["attempt", "at", "run", "script", "submission", "changed", "restored_from", "end", "ended_by"],
+        &[
+            "revision",
+            "kind",
+            "attempt",
+            "at",
+            "run",
+            "script",
+            "changed",
+            "restored_from",
+            "verdict",
+            "end",
+            "ended_by",
+        ],
     );
+    Ok(Outcome::Done)
+}
+
+pub(super) fn diff(
+    session: &Session<'_>,
+    job: &str,
+    (from, to): (u32, u32),
+    environment: Option<&str>,
+) -> Result<Outcome> {
+    let workspace = session.open()?;
+    let environment = workspace.environment_name(environment)?;
+    let lines = history::difference(&workspace.services, &environment, job, from, to)?;
+    if lines.is_empty() {
+        session.terminal.say(&format!("revisions {from} and {to} of `{job}` are the same job"));
+    }
+    for line in lines {
+        session.terminal.data(&format!("{line}\n"));
+    }
     Ok(Outcome::Done)
 }
 
@@ -47,10 +57,12 @@ pub(super) fn savepoints(session: &Session<'_>, of: &OfJob) -> Result<Outcome> {
     let environment = workspace.environment_name(of.env.as_deref())?;
     let rows = history::savepoints(&workspace.services, &environment, &of.job)?;
     if rows.is_empty() && !of.json {
-        session.terminal.say(&format!("no savepoint of `{}` was asked for from here yet", of.job));
+        session
+            .terminal
+            .say(&format!("no savepoint of `{}` was asked for from here yet, and no checkpoint was seen", of.job));
         return Ok(Outcome::Done);
     }
-    print(session, of.json, rows, &["attempt", "kind", "status", "at", "run", "path"]);
+    print(session, of.json, rows, &["attempt", "kind", "status", "at", "bytes", "run", "path"]);
     Ok(Outcome::Done)
 }
 

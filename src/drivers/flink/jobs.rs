@@ -84,6 +84,31 @@ impl Client {
         Ok(answer.map(|mut answer| answer.get_mut("plan").map(Value::take).unwrap_or(answer)))
     }
 
+    /// Asks the adaptive scheduler for a parallelism of all vertices of a job that runs; it takes what the slots allow.
+    ///
+    /// `PUT /jobs/:id/resource-requirements`, since 1.18 (`JobResourcesRequirementsUpdateHandler`). Asking twice is asking once.
+    ///
+    /// # Errors
+    /// As [`Client::overview`].
+    pub async fn require_parallelism(&self, id: &str, parallelism: u32) -> Result<()> {
+        let segments = ["jobs", id, "resource-requirements"];
+        let mut wanted: Value = self.read(&segments).await?;
+        for vertex in wanted.as_object_mut().into_iter().flat_map(|vertices| vertices.values_mut()) {
+            if let Some(bounds) = vertex.get_mut("parallelism") {
+                *bounds = serde_json::json!({ "lowerBound": 1, "upperBound": parallelism });
+            }
+        }
+        let asked = self.asked(&Method::PUT, &shown(&segments));
+        let sent = self
+            .exchange(Method::PUT, self.url(&segments), Body::Json(wanted), self.answer_timeout(), Keep::Whole)
+            .await?;
+        let answer = sent.map_err(|failure| asked.unreachable(&failure))?;
+        if answer.status == 200 && answer.text().trim().is_empty() {
+            return Ok(());
+        }
+        asked.json::<Value>(&answer).map(drop)
+    }
+
     /// Cancels a job. Asking twice ends in the same state.
     ///
     /// # Errors

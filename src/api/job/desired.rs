@@ -1,0 +1,176 @@
+//! What is desired of a job: that it is at a spec, runs, has stopped, or is gone.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Call, handle, this_job, this_spec};
+use crate::api::job_options::read;
+use crate::api::types::{Receives, Type, options};
+use crate::base::{Error, Result, code, duration};
+use crate::model::stability::{Gate, Otherwise};
+use crate::model::upgrade::Mode;
+use crate::ops::effect::Acting;
+use crate::ops::wish::{self, Wish};
+use crate::ops::{cancel, deploy, remove, stability, stop};
+
+impl Receives for Mode {
+    const KIND: Type = Type::Word(&Self::WORDS);
+}
+
+impl Receives for Otherwise {
+    const KIND: Type = Type::Word(&Self::WORDS);
+}
+
+options! {
+    /// The option `stable` of `spec.deploy`.
+    pub(super) struct StableOptions {
+        /// how many checkpoints of its own the new attempt has to complete; 1 if not given. With 0 it has to run all the time
+        checkpoints: Option<usize>,
+        /// how much time it has; `5m` if not given
+        within: Option<String> => Type::Duration,
+        /// how many restarts by Flink are allowed; none if not given
+        max_restarts: Option<usize>,
+        /// what is done where it does not become stable; `rollback` if not given
+        otherwise: Option<Otherwise>,
+    }
+}
+
+options! {
+    /// The options of `spec.deploy`.
+    pub(super) struct DeployOptions {
+        /// abandons the state of the attempt that is named: `attempt-3`
+        allow_state_loss: Option<String>,
+        /// what becomes of the state where the job runs with another spec; `savepoint` if not given
+        upgrade: Option<Mode>,
+        /// state of operators that the new program does not have may be left behind
+        allow_non_restored_state: Option<bool>,
+        /// watches the new attempt until it is stable, and goes back where it does not become so
+        stable: Option<StableOptions>,
+    }
+}
+
+options! {
+    /// The options of `job.start`, `job.restart` and `job.rescale`.
+    pub(super) struct StartOptions {
+        /// abandons the state of the attempt that is named: `attempt-3`
+        allow_state_loss: Option<String>,
+        /// how a job that runs is ended; `savepoint` if not given
+        upgrade: Option<Mode>,
+        /// state of operators that the program does not have may be left behind
+        allow_non_restored_state: Option<bool>,
+    }
+}
+
+options! {
+    /// The options of `job.rollback`.
+    pub(super) struct RollbackOptions {
+        /// the revision to go back to; the one before if not given
+        to: Option<u32>,
+        /// `newest`: the old spec goes on from the newest state. `matching`: the state goes back, too
+        state: Option<StateWord>,
+        /// abandons the state of the attempt that is named: `attempt-3`
+        allow_state_loss: Option<String>,
+        /// how a job that runs is ended; `savepoint` if not given
+        upgrade: Option<Mode>,
+        /// state of operators that the old program does not have may be left behind
+        allow_non_restored_state: Option<bool>,
+    }
+}
+
+crate::api::types::words! {
+    /// Which state a rollback starts from.
+    pub(super) enum StateWord {
+        Newest = "newest",
+        Matching = "matching",
+    }
+}
+
+pub(super) fn deploy_options(call: &Call<'_>) -> Result<deploy::Options> {
+    let options: DeployOptions = read(call.name, call.json(1)?)?;
+    let gate = |stable: StableOptions| -> Result<Gate> {
+        Ok(Gate {
+            checkpoints: stable.checkpoints.unwrap_or(1) as u64,
+            within: stable.within.as_deref().map_or(Ok(Duration::from_secs(300)), duration::parse)?,
+            max_restarts: stable.max_restarts.unwrap_or(0) as u64,
+            otherwise: stable.otherwise.unwrap_or_default(),
+        })
+    };
+    Ok(deploy::Options {
+        allow_state_loss: options.allow_state_loss,
+        upgrade: options.upgrade.unwrap_or_default(),
+        allow_non_restored_state: options.allow_non_restored_state.unwrap_or_default(),
+        stable: options.stable.map(gate).transpose()?,
+    })
+}
+
+/// What a call wishes of a job, and with which options.
+pub(super) fn wished(call: &Call<'_>) -> Result<(Wish, deploy::Options)> {
+    let start = |index: usize| -> Result<deploy::Options> {
+        let options: StartOptions = read(call.name, call.json(index)?)?;
+        Ok(deploy::Options {
+            allow_state_loss: options.allow_state_loss,
+            upgrade: options.upgrade.unwrap_or_default(),
+            allow_non_restored_state: options.allow_non_restored_state.unwrap_or_default(),
+            stable: None,
+        })
+    };
+    Ok(match call.function.name {
+        "start" => (Wish::Start, start(1)?),
+        "restart" => (Wish::Restart, start(1)?),
+        "rescale" => {
+            let wanted =
+                call.json(1)?.as_u64().and_then(|wanted| u32::try_from(wanted).ok()).filter(|wanted| *wanted > 0);
+            let wanted = wanted.ok_or_else(|| {
+                Error::new(&code::ARGUMENT_INVALID, format!("{}: the parallelism must be at least 1", call.name))
+            })?;
+            (Wish::Rescale(wanted), start(2)?)
+        }
+        _ => {
+            let options: RollbackOptions = read(call.name, call.json(1)?)?;
+            let matching = matches!(options.state, Some(StateWord::Matching));
+            let others = deploy::Options {
+                allow_state_loss: options.allow_state_loss,
+                upgrade: options.upgrade.unwrap_or_default(),
+                allow_non_restored_state: options.allow_non_restored_state.unwrap_or_default(),
+                stable: None,
+            };
+            (Wish::Rollback { to: options.to, matching }, others)
+        }
+    })
+}
+
+pub(super) fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+    let options = deploy_options(call)?;
+    let spec = this_spec(call)?;
+    let run = call.host.journal()?.run();
+    let facts = call.host.wait(stability::deploy(&call.host.services, run, acting, &spec, &options))?;
+    Ok(handle(facts))
+}
+
+/// `start`, `restart`, `rollback` and `rescale`.
+pub(super) fn do_wish(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+    let (wish, options) = wished(call)?;
+    let job = this_job(call)?;
+    let run = call.host.journal()?.run();
+    let named = (job.environment(), job.name());
+    call.host.wait(wish::perform(&call.host.services, run, acting, named, wish, &options)).map(handle)
+}
+
+pub(super) fn do_remove(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    let run = call.host.journal()?.run();
+    call.host.wait(remove::remove(&call.host.services, run, job.environment(), job.name())).map(handle)
+}
+
+pub(super) fn do_stop(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    let run = call.host.journal()?.run();
+    call.host.wait(stop::stop(&call.host.services, run, job.environment(), job.name())).map(handle)
+}
+
+pub(super) fn do_cancel(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    let by = format!("run r{}", call.host.journal()?.run().id);
+    call.host.wait(cancel::cancel(&call.host.services, job.environment(), job.name(), &by)).map(handle)
+}

@@ -1,0 +1,88 @@
+//! `tidegate stop`, `start`, `restart`, `rollback`, `rescale` and `remove`: each is a run, and can be resumed.
+
+use std::collections::BTreeMap;
+
+use super::Session;
+use crate::base::Result;
+use crate::cli::Outcome;
+use crate::cli::args::Again;
+use crate::script::runner::{self, Script};
+
+const STOP: &str = r#"fn options() { #{ job: params::string("the job") } }
+let job = job::get(params::get("job")).stop();
+let which = "`" + job.name + "` (attempt " + job.attempt + ")";
+log::info(if job.action == "stopped" { which + " is stopped" } else { which + " was " + job.state + " already" });
+if job.checkpoint != () { log::info("its newest state: " + job.checkpoint); }
+"#;
+
+const REMOVE: &str = r#"fn options() { #{ job: params::string("the job") } }
+let job = job::get(params::get("job")).remove();
+log::info("`" + job.name + "` is removed; what is recorded of it stays");
+if job.checkpoint != () { log::info("its newest state: " + job.checkpoint); }
+"#;
+
+/// What the verbs that start a job have in common: `CALL` is the call of one of them.
+const AGAIN: &str = r#"fn options() { #{
+    job: params::string("the job"), upgrade: params::string("how it is ended"), allow_state_loss: params::string(""),
+    allow_non_restored_state: params::bool(false), to: params::int(0), rewind: params::bool(false), parallelism: params::int(0),
+} }
+let options = #{ upgrade: params::get("upgrade"), allow_non_restored_state: params::get("allow_non_restored_state") };
+if params::get("allow_state_loss") != "" { options.allow_state_loss = params::get("allow_state_loss"); }
+let job = job::get(params::get("job"));
+let again = CALL;
+let which = "`" + again.name + "` (attempt " + again.attempt + ")";
+if again.action == "unchanged" { log::info(which + " runs already"); }
+else if again.action == "finished" { log::info(which + " has FINISHED; `tidegate restart " + again.name + "` runs it again"); }
+else if again.action == "rescaled" { log::info(which + " runs with another parallelism, and was not restarted"); }
+else { log::info(which + " is started from " + if again.restored_from == () { "nothing" } else { again.restored_from }); }
+"#;
+
+fn run(session: &Session<'_>, verb: &str, text: &str, env: Option<&str>, given: &[(&str, String)]) -> Result<Outcome> {
+    let workspace = session.open()?;
+    let environment = workspace.environment(env)?;
+    let script = Script::of_command(verb, text);
+    let parameters: BTreeMap<String, String> =
+        given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let report = runner::start(&session.setting(&workspace), &script, &environment, &parameters)?;
+    Ok(super::run::tell(session, report))
+}
+
+pub(super) fn stop(session: &Session<'_>, job: &str, environment: Option<&str>) -> Result<Outcome> {
+    run(session, "stop", STOP, environment, &[("job", job.to_owned())])
+}
+
+pub(super) fn remove(session: &Session<'_>, job: &str, environment: Option<&str>) -> Result<Outcome> {
+    run(session, "remove", REMOVE, environment, &[("job", job.to_owned())])
+}
+
+/// Runs `VERB` of a job with its options.
+pub(super) fn again(session: &Session<'_>, verb: &str, again: &Again, more: &[(&str, String)]) -> Result<Outcome> {
+    let call = match verb {
+        "rollback" => {
+            "{ if params::get(\"to\") > 0 { options.to = params::get(\"to\"); } \
+             if params::get(\"rewind\") { options.state = \"matching\"; } job.rollback(options) }"
+        }
+        "rescale" => "job.rescale(params::get(\"parallelism\"), options)",
+        "restart" => "job.restart(options)",
+        _ => "job.start(options)",
+    };
+    let mut given = vec![
+        ("job", again.job.clone()),
+        ("upgrade", again.upgrade.clone()),
+        ("allow_non_restored_state", again.allow_non_restored_state.to_string()),
+    ];
+    if let Some(attempt) = &again.allow_state_loss {
+        given.push(("allow_state_loss", attempt.clone()));
+    }
+    given.extend_from_slice(more);
+    run(session, verb, &AGAIN.replace("CALL", call), again.env.as_deref(), &given)
+}
+
+pub(super) fn rollback(session: &Session<'_>, wish: &Again, to: Option<u32>, rewind: bool) -> Result<Outcome> {
+    let more = [("to", to.unwrap_or(0).to_string()), ("rewind", rewind.to_string())];
+    again(session, "rollback", wish, &more)
+}
+
+pub(super) fn rescale(session: &Session<'_>, wish: &Again, parallelism: u32) -> Result<Outcome> {
+    again(session, "rescale", wish, &[("parallelism", parallelism.to_string())])
+}

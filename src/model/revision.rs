@@ -1,0 +1,124 @@
+//! A revision: what was desired of a job from one time on. A deploy that changes anything makes one.
+
+use std::collections::BTreeMap;
+
+use super::attempt::StepKey;
+use crate::base::clock::Millis;
+
+/// How a revision came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevisionKind {
+    /// A script deployed it.
+    Deploy,
+    /// It is an earlier revision again.
+    Rollback,
+    /// It is the one before with another parallelism.
+    Rescale,
+    /// Somebody else had started the job, and we took it over.
+    Adopt,
+}
+
+impl RevisionKind {
+    /// The word in the database and in listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Rollback => "rollback",
+            Self::Rescale => "rescale",
+            Self::Adopt => "adopt",
+        }
+    }
+
+    /// The reverse of [`RevisionKind::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Deploy, Self::Rollback, Self::Rescale, Self::Adopt].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Keyed hashes of the values of secrets, by name: they tell that one has changed, and nothing else.
+pub type SecretMarks = BTreeMap<String, String>;
+
+/// One revision, as recorded.
+#[derive(Debug, Clone)]
+pub struct Revision {
+    /// The job's row; 0 before it is recorded.
+    pub job: i64,
+    /// Counts from 1 for each job; 0 before it is recorded.
+    pub number: u32,
+    /// How it came to be.
+    pub kind: RevisionKind,
+    /// The revision that a rollback went back to.
+    pub origin: Option<u32>,
+    /// The spec, as JSON.
+    pub spec: String,
+    /// The hash of what a running job has of it.
+    pub spec_hash: String,
+    /// What is known of its secrets.
+    pub secrets: SecretMarks,
+    /// The step that made it.
+    pub step: StepKey,
+    /// When.
+    pub created_at: Millis,
+}
+
+/// The names of the secrets whose values differ. One that only one side knows, since it could not be resolved at that
+/// time, is not known to differ.
+pub fn changed_secrets<'a>(old: &SecretMarks, new: &'a SecretMarks) -> Vec<&'a str> {
+    let differs = |(name, mark): &(&'a String, &String)| old.get(*name).is_some_and(|before| before != *mark);
+    new.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
+}
+
+/// The revision that a rollback goes back to: the newest before the one that is desired now, whose job differs from it. A
+/// rollback counts as the revision that it went back to, so that the next one goes back further.
+pub fn before(revisions: &[Revision]) -> Option<&Revision> {
+    let newest = revisions.last()?;
+    let mut current = newest;
+    while let Some(origin) = current.origin.filter(|_| current.kind == RevisionKind::Rollback) {
+        current = revisions.iter().find(|revision| revision.number == origin)?;
+    }
+    revisions.iter().rev().find(|revision| revision.number < current.number && revision.spec_hash != newest.spec_hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn revision(number: u32, hash: &str, origin: Option<u32>) -> Revision {
+        Revision {
+            job: 1,
+            number,
+            kind: if origin.is_some() { RevisionKind::Rollback } else { RevisionKind::Deploy },
+            origin,
+            spec: String::new(),
+            spec_hash: hash.to_owned(),
+            secrets: SecretMarks::new(),
+            step: StepKey { run: 1, path: String::new(), sequence: 0 },
+            created_at: 0,
+        }
+    }
+
+    #[test]
+    fn a_rollback_goes_back_further_each_time_and_skips_what_is_the_same_job() {
+        let mut all = vec![revision(1, "a", None)];
+        assert!(before(&all).is_none());
+        all.push(revision(2, "b", None));
+        // Labels only.
+        all.push(revision(3, "b", None));
+        all.push(revision(4, "c", None));
+        assert_eq!(before(&all).unwrap().number, 3);
+        all.push(revision(5, "b", Some(3)));
+        assert_eq!(before(&all).unwrap().number, 1);
+        all.push(revision(6, "a", Some(1)));
+        assert!(before(&all).is_none());
+    }
+
+    #[test]
+    fn a_secret_that_could_not_be_resolved_is_not_known_to_differ() {
+        let marks = |pairs: &[(&str, &str)]| -> SecretMarks {
+            pairs.iter().map(|(name, mark)| ((*name).to_owned(), (*mark).to_owned())).collect()
+        };
+        let old = marks(&[("A", "1"), ("B", "1")]);
+        assert_eq!(changed_secrets(&old, &marks(&[("A", "1"), ("B", "2"), ("C", "3")])), ["B"]);
+        assert!(changed_secrets(&old, &marks(&[])).is_empty());
+    }
+}

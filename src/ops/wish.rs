@@ -1,0 +1,238 @@
+//! What is wished of a job that is recorded: to start it, start it anew, go back to an earlier revision, or rescale it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::cluster::{Connection, Start};
+use super::deploy::{self, Intent, Options};
+use super::effect::Acting;
+use super::facts;
+use super::services::Services;
+use super::standing::lock;
+use super::wait::job_not_found;
+use crate::base::{Error, Result, clock, code, counted};
+use crate::drivers::flink::Version;
+use crate::model::attempt::{Attempt, StepKey, Submission};
+use crate::model::job_spec::JobSpec;
+use crate::model::job_status::is_terminal;
+use crate::model::revision::{self, Revision, RevisionKind};
+use crate::model::run::Run;
+use crate::model::snapshot::SnapshotStatus;
+use crate::store::JobRow;
+
+/// How long a live rescale may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is wished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// That it runs.
+    Start,
+    /// That it is ended, and started anew with the same spec.
+    Restart,
+    /// That an earlier revision runs.
+    Rollback {
+        /// Which; the one before if not given.
+        to: Option<u32>,
+        /// Whether the state goes back, too: to the newest that the earlier revision had.
+        matching: bool,
+    },
+    /// That it runs with this parallelism.
+    Rescale(u32),
+}
+
+/// What a wish comes to.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The spec that is to run.
+    pub spec: JobSpec,
+    /// How it gets there.
+    pub intent: Intent,
+    /// How far back a rewind goes, in words.
+    pub note: Option<String>,
+}
+
+/// Does it. Idempotent within its step.
+///
+/// # Errors
+/// `job.not_found`, `job.no_revision`, and those of [`deploy::bring`].
+pub async fn perform(
+    services: &Services,
+    run: &Run,
+    acting: &Acting,
+    (environment, name): (&str, &str),
+    wish: Wish,
+    options: &Options,
+) -> Result<Value> {
+    let _lock = lock(services, &services.identity(environment, name))?;
+    let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
+    let resolved = resolve(services, &job, wish, Some(&acting.key))?;
+    if let Wish::Rescale(parallelism) = wish
+        && let Some(facts) = rescaled_live(services, run, acting, &job, &resolved, parallelism).await?
+    {
+        return Ok(facts);
+    }
+    deploy::bring(services, run, acting, &resolved.spec, options, &resolved.intent).await
+}
+
+/// What a wish comes to, as far as the records tell. `step` is the one that performs it: what it has begun holds.
+///
+/// # Errors
+/// `job.not_found`, `job.no_revision`, `job.state_unknown`.
+pub fn resolve(services: &Services, job: &JobRow, wish: Wish, step: Option<&StepKey>) -> Result<Resolved> {
+    let begun = match step {
+        Some(step) => services.store.attempt_of_step(step)?,
+        None => None,
+    };
+    let revisions = services.store.revisions(job.id)?;
+    let newest = revisions.last().ok_or_else(|| {
+        Error::new(&code::JOB_NO_REVISION, format!("`{}` was never deployed", job.name)).hint("deploy it with a script")
+    })?;
+    let intent = |kind, again| Intent { kind, origin: None, again, rewind: None };
+    let (spec, intent, note) = match (wish, begun) {
+        (Wish::Start, _) => (read(job, newest)?, intent(RevisionKind::Deploy, false), None),
+        (Wish::Restart, _) => (read(job, newest)?, intent(RevisionKind::Deploy, true), None),
+        (Wish::Rescale(parallelism), _) => {
+            let mut spec = read(job, newest)?;
+            spec.parallelism = Some(parallelism);
+            (spec, intent(RevisionKind::Rescale, false), None)
+        }
+        (Wish::Rollback { .. }, Some(begun)) => {
+            let spec = super::standing::submitted_spec(&begun, &job.name)?;
+            let origin = revisions.iter().find(|one| one.number == begun.revision).and_then(|one| one.origin);
+            let rewind = begun.restored_from.clone();
+            (spec, Intent { kind: RevisionKind::Rollback, origin, again: false, rewind }, None)
+        }
+        (Wish::Rollback { to, matching }, None) => {
+            let target = target(job, &revisions, to)?;
+            let spec = read(job, target)?;
+            let state = if matching { Some(matching_state(services, job, target)?) } else { None };
+            let note = state.as_ref().map(|state| state.1.clone());
+            let rewind = state.map(|state| state.0);
+            let again = rewind.is_some();
+            (spec, Intent { kind: RevisionKind::Rollback, origin: Some(target.number), again, rewind }, note)
+        }
+    };
+    Ok(Resolved { spec, intent, note })
+}
+
+fn read(job: &JobRow, revision: &Revision) -> Result<JobSpec> {
+    serde_json::from_str(&revision.spec).map_err(|error| {
+        Error::new(&code::STATE_CORRUPT, format!("revision {} of `{}` cannot be read", revision.number, job.name))
+            .caused_by(error)
+    })
+}
+
+fn target<'a>(job: &JobRow, revisions: &'a [Revision], to: Option<u32>) -> Result<&'a Revision> {
+    let found = match to {
+        Some(number) => revisions.iter().find(|revision| revision.number == number),
+        None => revision::before(revisions),
+    };
+    found.ok_or_else(|| {
+        let message = match to {
+            Some(number) => format!("`{}` has no revision {number}", job.name),
+            None => format!("`{}` has no revision before the one that is deployed", job.name),
+        };
+        Error::new(&code::JOB_NO_REVISION, message).hint(format!(
+            "`tidegate history {}` lists {}",
+            job.name,
+            counted(revisions.len(), "revision")
+        ))
+    })
+}
+
+/// The newest whole state that an attempt with the target's spec had, and how old it is.
+fn matching_state(services: &Services, job: &JobRow, target: &Revision) -> Result<(String, String)> {
+    let attempts = services.store.attempts(job.id)?;
+    let fits =
+        |number: u32| attempts.iter().any(|attempt| attempt.number == number && attempt.spec_hash == target.spec_hash);
+    let whole = services.store.snapshots(job.id)?.into_iter();
+    let newest = whole
+        .filter(|one| one.status == SnapshotStatus::Completed && fits(one.attempt) && one.path.is_some())
+        .filter(|one| !one.path.as_deref().is_some_and(crate::drivers::checkpoint_folder::is_gone))
+        .max_by_key(|one| (one.attempt, one.completed_at));
+    let found = newest.and_then(|one| Some((one.path.clone()?, one)));
+    let (path, snapshot) = found.ok_or_else(|| {
+        Error::new(
+            &code::JOB_STATE_UNKNOWN,
+            format!("no state of revision {} of `{}` is recorded", target.number, job.name),
+        )
+        .hint("`rollback()` starts the old revision from the newest state instead")
+    })?;
+    let taken = snapshot.triggered_at.or(snapshot.completed_at).unwrap_or(snapshot.created_at);
+    let note = format!(
+        "REWIND to {path} of attempt {}, taken {}: what was processed since is processed again",
+        snapshot.attempt,
+        clock::short(taken)
+    );
+    Ok((path, note))
+}
+
+/// Rescales a job that runs where its cluster can do that: Flink's adaptive scheduler, since 1.18. None where it cannot,
+/// or the job does not run with the rest of the spec.
+async fn rescaled_live(
+    services: &Services,
+    run: &Run,
+    acting: &Acting,
+    job: &JobRow,
+    resolved: &Resolved,
+    parallelism: u32,
+) -> Result<Option<Value>> {
+    let spec = &resolved.spec;
+    let Some(attempt) = services.store.newest_attempt(job.id)? else { return Ok(None) };
+    let old: JobSpec = super::standing::submitted_spec(&attempt, &job.name)?;
+    let same = JobSpec { parallelism: old.parallelism, ..spec.clone() };
+    if attempt.submission != Submission::Accepted || !super::standing::is_same_job(&attempt, &same) {
+        return Ok(None);
+    }
+    let connection = services.clusters.connect(&attempt.cluster, Start::No).await?;
+    let version = Version::parse(&connection.client.overview().await?.flink_version)?;
+    let scheduler = connection.client.setting("jobmanager.scheduler").await?.unwrap_or_default();
+    if version < Version::new(1, 18) || !scheduler.eq_ignore_ascii_case("adaptive") {
+        return Ok(None);
+    }
+    let runs = connection.job(&attempt.flink_id).await?.is_some_and(|job| !is_terminal(&job.state));
+    if !runs {
+        return Ok(None);
+    }
+    let mut revision = deploy::revision(services, acting, spec, &resolved.intent)?;
+    revision.number = services.store.desire(run, &spec.identity, &spec.cluster, "running", &revision)?;
+    connection.client.require_parallelism(&attempt.flink_id, parallelism).await?;
+    reached(services, &connection, &attempt, &job.name, parallelism).await?;
+    services.store.rescale_attempt(&attempt, &revision)?;
+    let listing = connection.job(&attempt.flink_id).await?;
+    Ok(Some(facts::of(&connection, spec, &attempt, listing.as_ref(), "rescaled")))
+}
+
+/// Waits until all vertices run with a parallelism.
+async fn reached(
+    services: &Services,
+    connection: &Connection,
+    attempt: &Attempt,
+    name: &str,
+    parallelism: u32,
+) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let Some(job) = connection.client.job(&attempt.flink_id).await? else { return Ok(()) };
+        let tasks = job.tasks();
+        let has = job.vertices.iter().map(|vertex| vertex.parallelism).max().unwrap_or(0);
+        if has == parallelism.cast_signed() && tasks.running == tasks.total {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let free = connection.client.overview().await?.slots_available;
+            return Err(Error::new(
+                &code::JOB_TIMEOUT,
+                format!("`{name}` runs with parallelism {has} 60 s after {parallelism} was asked for"),
+            )
+            .hint(format!(
+                "Flink goes on trying, with {}; it takes what it can get",
+                counted(free as usize, "free slot")
+            )));
+        }
+        services.clusters.progress(&format!("{name}: parallelism {has}, {parallelism} wanted"));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
