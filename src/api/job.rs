@@ -2,27 +2,25 @@
 
 mod desired;
 mod logs;
+mod looks;
 mod planning;
 mod specs;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rhai::Dynamic;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::convert::MARK;
 use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, required};
 use super::handle::Job;
-use super::job_options::{JAR_OPTIONS, SQL_OPTIONS, read};
+use super::job_options::{JAR_OPTIONS, SQL_OPTIONS};
 use super::spec::Spec;
-use super::types::{Receives, options};
-use crate::base::{Error, Result, code, duration, suggest};
+use super::types::Receives;
+use crate::base::{Error, Result, code};
 use crate::model::class::Class;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::STATES;
-use crate::ops::effect::Acting;
-use crate::ops::{deploy, execute, observe, plan, validate, wait};
 
 pub(super) const NAMESPACE: Namespace = Namespace {
     name: "job",
@@ -42,10 +40,10 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 "let spec = job::jar(\"count\", #{ jar: \"jars/count.jar\", main_class: \"com.example.CountJob\", args: [\"--rate\", 10] });",
             )
             .errors(&[&code::FILE_NOT_FOUND, &code::FILE_INVALID, &code::FLINK_ENTRY_CLASS, &code::ARGUMENT_INVALID]),
-        Function::new("get", Class::Read, &[required("name", Type::String)], Type::Job, Body::Journaled(get)).planning(Planning::With(planning::get))
+        Function::new("get", Class::Read, &[required("name", Type::String)], Type::Job, Body::Journaled(looks::get)).planning(Planning::With(planning::get))
             .docs("A recorded job of this environment, with what its cluster says now.", "let job = job::get(\"orders\");\nlog::info(job.state);")
             .errors(&[&code::JOB_NOT_FOUND]),
-        Function::new("find", Class::Read, &[optional("options", FindOptions::KIND)], Type::Array, Body::Journaled(find))
+        Function::new("find", Class::Read, &[optional("options", looks::FindOptions::KIND)], Type::Array, Body::Journaled(looks::find))
             .planning(Planning::Stale)
             .docs(
             "The recorded jobs of this environment: all, or those with a `state`, a `tag`, or a `name` that holds a text.",
@@ -73,14 +71,14 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 &code::FLINK_START_FAILED,
                 &code::FLINK_UNREACHABLE,
             ]),
-        Function::new("execute", Class::Keyed, &[optional("options", ExecuteOptions::KIND)], Type::Job, Body::Journaled(do_execute)).planning(Planning::With(planning::execute))
+        Function::new("execute", Class::Keyed, &[optional("options", looks::ExecuteOptions::KIND)], Type::Job, Body::Journaled(looks::do_execute)).planning(Planning::With(planning::execute))
             .on(Type::Spec)
             .docs(
                 "Starts one new execution of a bounded job and waits until it is FINISHED; `timeout` is `1h` if not given.",
                 "let done = job::sql(\"report\", #{ template: \"report.sql\", mode: \"batch\" }).execute(#{ timeout: \"10m\" });",
             )
             .errors(&[&code::FLINK_JOB_FAILED, &code::JOB_TIMEOUT, &code::JOB_TWIN, &code::FLINK_SQL_REFUSED]),
-        Function::new("plan", Class::Read, &[], Type::Map, Body::Journaled(do_plan))
+        Function::new("plan", Class::Read, &[], Type::Map, Body::Journaled(looks::do_plan))
             .on(Type::Spec)
             .planning(Planning::Stale)
             .docs(
@@ -88,21 +86,21 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                  `notes`, `differences`, and `blocked`, the reason why it would be refused, or `()`.",
                 "let plan = job::sql(\"hello\", #{ template: \"hello.sql\" }).plan();\nassert::equal(plan.action, \"CREATE\");",
             ),
-        Function::new("validate", Class::Read, &[optional("options", ValidateOptions::KIND)], Type::Unit, Body::Journaled(do_validate))
+        Function::new("validate", Class::Read, &[optional("options", looks::ValidateOptions::KIND)], Type::Unit, Body::Journaled(looks::do_validate))
             .on(Type::Spec)
             .docs(
                 "Asks the cluster's own planner about a SQL job; what it refuses is an error at the template line. Nothing is submitted.",
                 "job::sql(\"hello\", #{ template: \"hello.sql\" }).validate();",
             )
             .errors(&[&code::FLINK_SQL_REFUSED, &code::VALIDATE_IMPOSSIBLE, &code::FLINK_UNREACHABLE, &code::CLUSTER_DOWN]),
-        Function::new("wait_for", Class::Read, &[required("state", Type::Word(&STATES)), optional("timeout", Type::Duration)], Type::Job, Body::Journaled(wait_for)).planning(Planning::With(planning::wait_for))
+        Function::new("wait_for", Class::Read, &[required("state", Type::Word(&STATES)), optional("timeout", Type::Duration)], Type::Job, Body::Journaled(looks::wait_for)).planning(Planning::With(planning::wait_for))
             .on(Type::Job)
             .docs(
                 "Waits until the job is in a state, Flink's word; RUNNING means that all tasks run. `timeout` is `5m` if not given.",
                 "job::get(\"orders\").wait_for(\"RUNNING\", \"2m\");",
             )
             .errors(&[&code::JOB_TIMEOUT, &code::FLINK_JOB_FAILED, &code::JOB_ENDED, &code::FLINK_JOB_NOT_FOUND]),
-        Function::new("refresh", Class::Read, &[], Type::Job, Body::Journaled(refresh)).planning(Planning::With(planning::refresh))
+        Function::new("refresh", Class::Read, &[], Type::Job, Body::Journaled(looks::refresh)).planning(Planning::With(planning::refresh))
             .on(Type::Job)
             .docs("The job as its cluster sees it now. A handle itself never changes.", "let job = job::get(\"orders\").refresh();"),
         Function::new("cancel", Class::Set, &[], Type::Job, Body::Journaled(desired::do_cancel)).planning(Planning::With(planning::cancel))
@@ -152,6 +150,41 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 "job::get(\"orders\").remove();",
             )
             .errors(&[&code::SAVEPOINT_FAILED, &code::SAVEPOINT_NO_FOLDER]),
+        Function::new("adopt", Class::Keyed, &[required("name", Type::String), required("options", desired::AdoptOptions::KIND)], Type::Job, Body::Journaled(desired::do_adopt)).planning(Planning::With(planning::adopt))
+            .docs(
+                "Takes over a job that somebody else started, by its Flink job id, without touching it: from then on it is looked at, stopped, \
+                 and upgraded by a deploy, from a savepoint. What it runs is not known before that.",
+                "let jobs = flink::jobs();\nif jobs.len() > 100 { job::adopt(\"orders\", #{ id: jobs[0].id }); }",
+            )
+            .errors(&[&code::FLINK_JOB_NOT_FOUND, &code::JOB_TWIN]),
+        Function::new("drift", Class::Read, &[], Type::Array, Body::Journaled(looks::do_drift))
+            .planning(Planning::Stale)
+            .docs(
+                "Where clusters differ from what is recorded and desired in this environment: maps with `job`, `cluster`, `kind` (`missing`, \
+                 `unwanted`, `twin`, `orphan`, `foreign`, `parallelism`, `configuration`, `checkpoints`, `unknown`), `text` and `hint`.",
+                "for one in job::drift() { log::warn(one.job + \": \" + one.text); }",
+            ),
+        Function::new("savepoint", Class::Keyed, &[], Type::Job, Body::Journaled(desired::do_savepoint)).planning(Planning::With(planning::savepoint))
+            .on(Type::Job)
+            .docs(
+                "Takes a savepoint of the job, which goes on. `checkpoint` of the handle is its path.",
+                "let saved = job::get(\"orders\").savepoint();\nprint(saved.checkpoint);",
+            )
+            .errors(&[&code::SAVEPOINT_FAILED, &code::SAVEPOINT_NO_FOLDER, &code::JOB_ENDED]),
+        Function::new("prune_savepoints", Class::Set, &[optional("options", desired::PruneOptions::KIND)], Type::Array, Body::Journaled(desired::do_prune)).planning(Planning::With(planning::prune))
+            .on(Type::Job)
+            .docs(
+                "Has Flink delete savepoints that we made and nobody needs: all but the newest `keep` (5), and only those older than `older_than` \
+                 (`7d`). Never the newest, nor the newest of the last three revisions, nor what runs was started from. Checkpoints are never touched.",
+                "job::get(\"orders\").prune_savepoints(#{ keep: 3, older_than: \"2d\" });",
+            )
+            .errors(&[&code::SAVEPOINT_NOT_DISPOSED]),
+        Function::new("savepoints", Class::Read, &[], Type::Array, Body::Journaled(looks::do_savepoints)).planning(Planning::Stale)
+            .on(Type::Job)
+            .docs("The savepoints that were asked for and the checkpoints that were seen, oldest first.", "for one in job::get(\"orders\").savepoints() { print(one.path); }"),
+        Function::new("history", Class::Read, &[], Type::Array, Body::Journaled(looks::do_history)).planning(Planning::Stale)
+            .on(Type::Job)
+            .docs("The revisions and attempts, oldest first: what changed, by which run, from which state, and how each ended.", "for one in job::get(\"orders\").history() { print(one.revision); }"),
         Function::new("logs", Class::Read, &[optional("options", logs::LogsOptions::KIND)], Type::Array, Body::Journaled(logs::do_logs)).planning(Planning::With(planning::logs))
             .on(Type::Job)
             .docs(
@@ -202,124 +235,6 @@ pub(super) fn this_job(call: &Call<'_>) -> Result<Job> {
 pub(super) fn this_spec(call: &Call<'_>) -> Result<Arc<JobSpec>> {
     let spec = call.arguments[0].clone().try_cast::<Spec>();
     spec.map(|spec| spec.0).ok_or_else(|| Error::new(&code::ARGUMENT_INVALID, format!("{}: not a job spec", call.name)))
-}
-
-options! {
-    /// The options of `spec.execute`.
-    struct ExecuteOptions {
-        /// how long to wait for FINISHED; `1h` if not given
-        timeout: Option<String> => Type::Duration,
-    }
-}
-
-fn execute_timeout(call: &Call<'_>) -> Result<Duration> {
-    let options: ExecuteOptions = read(call.name, call.json(1)?)?;
-    options.timeout.as_deref().map_or(Ok(Duration::from_secs(3600)), duration::parse)
-}
-
-fn do_execute(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
-    let timeout = execute_timeout(call)?;
-    let spec = this_spec(call)?;
-    let services = &call.host.services;
-    let run = call.host.journal()?.run();
-    let facts = call.host.wait(async {
-        let attempt = execute::start(services, run, acting, &spec).await?;
-        let identity = &spec.identity;
-        wait::wait_for(services, &identity.environment, &identity.job, attempt.number, "FINISHED", timeout).await
-    })?;
-    Ok(handle(facts))
-}
-
-fn do_plan(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let spec = this_spec(call)?;
-    let planned = call.host.wait(plan::deploy(
-        &call.host.services,
-        &spec,
-        &deploy::Options::default(),
-        &deploy::Intent::DEPLOY,
-    ))?;
-    let change = planned.change;
-    Ok(json!({
-        "action": change.action, "notes": change.notes, "differences": change.differences,
-        "blocked": change.blocked.map(|error| error.to_string()),
-    }))
-}
-
-options! {
-    /// The options of `spec.validate`.
-    struct ValidateOptions {
-        /// external catalogs whose definitions may be executed, since planning executes them
-        #[serde(default)]
-        catalogs: Vec<String>,
-    }
-}
-
-fn do_validate(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let options: ValidateOptions = read(call.name, call.json(1)?)?;
-    let spec = this_spec(call)?;
-    call.host.wait(validate::validate(&call.host.services, &spec, &options.catalogs))?;
-    Ok(Value::Null)
-}
-
-/// The state that a call waits for, and how long.
-fn waited_for(call: &Call<'_>) -> Result<(String, Duration)> {
-    let state = call.string(1);
-    if !STATES.contains(&state.as_str()) {
-        return Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: Flink has no job state `{state}`", call.name))
-            .hint(suggest::hint(&state, STATES)));
-    }
-    let timeout = if call.get(2).is_some() { duration::parse(&call.string(2))? } else { Duration::from_secs(300) };
-    Ok((state, timeout))
-}
-
-fn wait_for(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let job = this_job(call)?;
-    let (state, timeout) = waited_for(call)?;
-    let services = &call.host.services;
-    call.host.wait(wait::wait_for(services, job.environment(), job.name(), job.attempt(), &state, timeout)).map(handle)
-}
-
-fn get(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let name = call.string(0);
-    look(call, &call.host.environment.name, &name)
-}
-
-fn refresh(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let job = this_job(call)?;
-    look(call, job.environment(), job.name())
-}
-
-fn look(call: &Call<'_>, environment: &str, name: &str) -> Result<Value> {
-    let services = &call.host.services;
-    let facts = call.host.wait(observe::job(services, environment, name))?;
-    facts.map(handle).ok_or_else(|| wait::job_not_found(services, environment, name))
-}
-
-options! {
-    /// The options of `job::find`.
-    struct FindOptions {
-        /// Flink's state
-        state: Option<String>,
-        /// a part of the name
-        name: Option<String>,
-        /// a tag
-        tag: Option<String>,
-    }
-}
-
-fn find(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
-    let options: FindOptions = read(call.name, call.json(0)?)?;
-    let environment = call.host.environment.name.clone();
-    let jobs = call.host.wait(observe::jobs(&call.host.services, Some(&environment)))?;
-    let fits = |facts: &Value| {
-        let text = |name: &str| facts.get(name).and_then(Value::as_str).unwrap_or_default();
-        options.state.as_deref().is_none_or(|state| text("state") == state)
-            && options.name.as_deref().is_none_or(|part| text("name").contains(part))
-            && options.tag.as_deref().is_none_or(|tag| {
-                facts.get("tags").and_then(Value::as_array).is_some_and(|tags| tags.iter().any(|one| one == tag))
-            })
-    };
-    Ok(jobs.into_iter().filter(fits).map(handle).collect())
 }
 
 /// Marks facts as a handle, for the journal and for scripts.

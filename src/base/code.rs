@@ -111,6 +111,8 @@ codes! {
     SAVEPOINT_FAILED = "savepoint.failed": "Flink could not take the savepoint, or its tasks did not all run. The job was not ended by us; Flink may have restarted it. The causes are Flink's own, without its serialized objects.";
     SAVEPOINT_NO_FOLDER = "savepoint.no_folder": "nothing says where savepoints go: neither the job's options nor the cluster's configuration has `execution.checkpointing.savepoint-dir` or `state.savepoints.dir`.";
     SAVEPOINT_GONE = "savepoint.gone": "the checkpoint or savepoint that a job would be started from is recorded, the folder it lay in can be seen from here, and it is not there. Nothing was started.";
+    SAVEPOINT_NOT_DISPOSED = "savepoint.not_disposed": "Flink was asked to delete a savepoint that nobody needs, and could not. It stays in the ledger.";
+    JOB_ADOPTED = "job.adopted": "the job was adopted: somebody else started it, and what it runs is not known here. It can be looked at, stopped and upgraded by a deploy, and not be started again without one.";
     JOB_UNSTABLE = "job.unstable": "the new attempt of a job did not become stable as `stable` demands: it ended, restarted more often than allowed, or did not complete enough checkpoints in time. What was done then is in the message.";
     JOB_NO_REVISION = "job.no_revision": "the job has no such revision, or none before the one that is deployed, to go back to.";
     JOB_STATE_UNKNOWN = "job.state_unknown": "the job had state (checkpointing was on) and the newest checkpoint of its last execution cannot be determined. Starting it from nothing would silently lose that state.";
@@ -120,6 +122,8 @@ codes! {
     JOB_STALE_ANSWER = "job.stale_answer": "what the JobManager answered cannot be trusted for a decision: it has just restarted.";
     LOG_NOT_FOUND = "logs.not_found": "the cluster has no such log: the process that wrote it is gone, or writes elsewhere.";
     PLAN_ENDS = "plan.ends": "a plan came to a place where the script needs something that only the run itself makes: a property of a job that is not started yet, or the answer of an effect. What the script does after it is not planned; what is listed before it is. It cannot be caught by a script.";
+    PLAN_CHANGED = "plan.changed": "a plan that is to be applied is not what would be done now: what is recorded of a job, what its cluster says, the script or a template has changed since. Nothing was done.";
+    PLAN_NOT_APPLICABLE = "plan.not_applicable": "a plan can be written for `tidegate apply` where it is whole and nothing stands against it.";
     VALIDATE_IMPOSSIBLE = "validate.impossible": "the cluster's planner was not asked about this job, since planning it would act: it would run the main() of a user's jar, or the definitions of an external catalog.";
     EFFECT_REFUSED = "effect.refused": "before an effect acts, `tidegate repl` shows it and asks. Somebody did not say yes, or nobody could be asked since standard input is no terminal. Nothing was done; `--yes` lets effects act unasked.";
     EFFECT_FORBIDDEN = "effect.forbidden": "this function acts on the world or is recorded, and here only pure functions may be called: while a file is imported, or while parameters are listed.";

@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod parts;
+
+pub use parts::{Again, ClusterCommand, FlinkCommand, Logs, OfJob, SavepointsCommand};
+
 /// Deploys and operates Flink jobs with scripts: never twice, never lost.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, arg_required_else_help = true, disable_help_subcommand = true)]
@@ -120,7 +124,49 @@ pub enum Command {
         env: Option<String>,
     },
     /// List the savepoints of a job that were asked for, and its checkpoints that were seen
-    Savepoints(OfJob),
+    #[command(args_conflicts_with_subcommands = true)]
+    Savepoints {
+        #[command(subcommand)]
+        command: Option<SavepointsCommand>,
+        #[command(flatten)]
+        of: Option<OfJob>,
+    },
+    /// Take a savepoint of a job, which goes on
+    Savepoint {
+        /// The job
+        job: String,
+        /// The environment
+        #[arg(long, short = 'e')]
+        env: Option<String>,
+    },
+    /// Take over a job that somebody else started, without touching it
+    Adopt {
+        /// The name that it gets here
+        job: String,
+        /// Its Flink job id
+        #[arg(long)]
+        id: String,
+        /// The cluster that it runs on; the environment's if not given
+        #[arg(long)]
+        cluster: Option<String>,
+        /// The environment
+        #[arg(long, short = 'e')]
+        env: Option<String>,
+    },
+    /// Tell where clusters differ from what is recorded; exit code 4 where they do
+    Drift {
+        /// Only this environment; all of them if not given
+        #[arg(long, short = 'e')]
+        env: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the script of a plan that was written with plan -o, where nothing has changed since
+    Apply {
+        /// The plan
+        file: PathBuf,
+    },
     /// List the runs of scripts, or show one
     Runs {
         #[command(subcommand)]
@@ -260,29 +306,11 @@ pub struct Plan {
     /// An external catalog whose definitions may be executed for that
     #[arg(long, value_name = "NAME", requires = "validate")]
     pub catalog: Vec<String>,
+    /// Write the plan into a file that apply takes
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Logs {
-    /// The job
-    pub job: String,
-    /// The environment
-    #[arg(long, short = 'e')]
-    pub env: Option<String>,
-    /// One source: jobmanager, taskmanager, stdout or exceptions
-    #[arg(long)]
-    pub source: Option<String>,
-    /// How many of the last lines of each source
-    #[arg(long, short = 'n', default_value_t = 100)]
-    pub lines: usize,
-    /// Go on showing what is written
-    #[arg(long, short = 'f')]
-    pub follow: bool,
-    /// Print JSON
-    #[arg(long, conflicts_with = "follow")]
     pub json: bool,
 }
 
@@ -296,74 +324,4 @@ pub enum RunsCommand {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ClusterCommand {
-    /// Start a local cluster, or repair what is missing of it
-    Up {
-        /// The cluster; else the default environment's
-        name: Option<String>,
-    },
-    /// Stop a local cluster
-    Down {
-        /// The cluster; else the default environment's
-        name: Option<String>,
-    },
-    /// Show the clusters of the workspace
-    Status {
-        /// One cluster; else all of them
-        name: Option<String>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum FlinkCommand {
-    /// Install a Flink version into the user's cache
-    Install {
-        /// 1.20, or an exact version
-        #[arg(default_value = "1.20")]
-        version: String,
-    },
-    /// List the installed versions
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// A job that is to run again.
-#[derive(Debug, Args)]
-pub struct Again {
-    /// The job
-    pub job: String,
-    /// The environment
-    #[arg(long, short = 'e')]
-    pub env: Option<String>,
-    /// How a job that runs is ended: savepoint, last_state or stateless
-    #[arg(long, value_name = "MODE", default_value = "savepoint")]
-    pub upgrade: String,
-    /// Abandon the state of an attempt: attempt-3
-    #[arg(long, value_name = "ATTEMPT")]
-    pub allow_state_loss: Option<String>,
-    /// Let state of operators that the program does not have be left behind
-    #[arg(long)]
-    pub allow_non_restored_state: bool,
-}
-
-/// A listing of what is recorded of one job.
-#[derive(Debug, Args)]
-pub struct OfJob {
-    /// The job
-    pub job: String,
-    /// The environment
-    #[arg(long, short = 'e')]
-    pub env: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }

@@ -39,6 +39,13 @@ pub enum Program {
         /// The program arguments.
         arguments: Vec<SecretText>,
     },
+    /// Something that somebody else started and we took over: what it is was never known here.
+    Adopted {
+        /// The name that Flink shows.
+        name: String,
+        /// The Flink job id.
+        id: String,
+    },
 }
 
 /// A job as somebody wants it.

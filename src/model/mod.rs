@@ -8,6 +8,7 @@ pub mod identity;
 pub mod job_spec;
 pub mod job_status;
 pub mod plan;
+pub mod retention;
 pub mod revision;
 pub mod run;
 pub mod snapshot;

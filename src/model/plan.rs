@@ -26,6 +26,10 @@ pub enum Action {
     Stop,
     /// It is stopped with a savepoint, and not desired any more.
     Remove,
+    /// It is taken over as it runs.
+    Adopt,
+    /// A savepoint is taken of it.
+    Savepoint,
     /// It goes back to an earlier revision.
     Rollback,
     /// It gets another parallelism.
@@ -49,6 +53,8 @@ impl Action {
             Self::Cancel => "CANCEL",
             Self::Stop => "STOP",
             Self::Remove => "REMOVE",
+            Self::Adopt => "ADOPT",
+            Self::Savepoint => "SAVEPOINT",
             Self::Rollback => "ROLLBACK",
             Self::Rescale => "RESCALE",
             Self::Call => "CALL",
@@ -73,6 +79,8 @@ pub struct Change {
     pub notes: Vec<String>,
     /// What differs from what is recorded, a line each.
     pub differences: Vec<String>,
+    /// Upon what it was decided: what is recorded of the job, and what its cluster said of it.
+    pub basis: String,
     /// Why it would be refused.
     pub blocked: Option<Error>,
 }
@@ -80,6 +88,6 @@ pub struct Change {
 impl Change {
     /// A change that nothing stands against, with no differences to tell.
     pub fn new(action: Action, subject: impl Into<String>, notes: Vec<String>) -> Self {
-        Self { action, subject: subject.into(), notes, differences: Vec::new(), blocked: None }
+        Self { action, subject: subject.into(), notes, differences: Vec::new(), basis: String::new(), blocked: None }
     }
 }

@@ -82,8 +82,15 @@ fn program(lines: &mut Vec<String>, old: &Program, new: &Program) {
                 lines.push(format!("args: {} -> {}", shown(old_arguments), shown(new_arguments)));
             }
         }
-        (Program::Sql { .. }, Program::Jar { .. }) => lines.push("program: sql -> jar".to_owned()),
-        (Program::Jar { .. }, Program::Sql { .. }) => lines.push("program: jar -> sql".to_owned()),
+        _ => value(lines, "program", &kind(old), &kind(new)),
+    }
+}
+
+fn kind(program: &Program) -> String {
+    match program {
+        Program::Sql { .. } => "sql".to_owned(),
+        Program::Jar { .. } => "jar".to_owned(),
+        Program::Adopted { id, .. } => format!("adopted {id}"),
     }
 }
 

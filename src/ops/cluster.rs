@@ -1,7 +1,7 @@
 //! The clusters of a workspace: how to reach each, and starting the local ones.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::base::cancel::Cancel;
@@ -133,6 +133,20 @@ impl Connection {
         }
     }
 
+    /// Every how many milliseconds a job takes a checkpoint; none where it takes none by itself.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn checkpoint_interval(&self, id: &str) -> Result<Option<u64>> {
+        // Flink's word for "never" is the largest number.
+        const NEVER: u64 = i64::MAX as u64;
+        match self.client.get(&format!("/jobs/{id}/checkpoints/config")).await {
+            Ok(config) => Ok(config.get("interval").and_then(serde_json::Value::as_u64).filter(|every| *every < NEVER)),
+            Err(error) if error.causes().iter().any(|cause| cause.contains("Checkpointing")) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// How many checkpoints an execution has completed since it was submitted.
     ///
     /// # Errors
@@ -219,6 +233,9 @@ fn listed(job: JobOverview) -> Listed {
     }
 }
 
+/// One look at a cluster: which JobManager answered, and all that it lists.
+pub type Look = (String, Vec<Listed>);
+
 /// Shows the user what a long operation does.
 pub type Progress = Arc<dyn Fn(&Told) + Send + Sync>;
 
@@ -226,6 +243,8 @@ pub type Progress = Arc<dyn Fn(&Told) + Send + Sync>;
 #[derive(Clone)]
 pub struct Clusters {
     definitions: BTreeMap<String, Definition>,
+    /// What each cluster said, while a plan is made: all jobs of a plan are seen in one look.
+    looks: Arc<Mutex<Option<BTreeMap<String, Look>>>>,
     cancel: Cancel,
     progress: Progress,
 }
@@ -239,7 +258,33 @@ impl std::fmt::Debug for Clusters {
 impl Clusters {
     /// The clusters by name.
     pub fn new(definitions: BTreeMap<String, Definition>, cancel: Cancel, progress: Progress) -> Self {
-        Self { definitions, cancel, progress }
+        Self { definitions, looks: Arc::default(), cancel, progress }
+    }
+
+    /// From now on, until [`Clusters::look_anew`], each cluster is looked at once.
+    pub fn look_once(&self) {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+    }
+
+    /// From now on each look is a new one.
+    pub fn look_anew(&self) {
+        *self.looks.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Which JobManager answers, and every job that it lists: asked for in this order, so that the list is no older.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn look(&self, connection: &Connection) -> Result<Look> {
+        let remembered = self.looks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(look) = remembered.as_ref().and_then(|looks| looks.get(&connection.name)) {
+            return Ok(look.clone());
+        }
+        let look = (connection.incarnation().await?, connection.jobs().await?);
+        if let Some(looks) = self.looks.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            looks.insert(connection.name.clone(), look.clone());
+        }
+        Ok(look)
     }
 
     /// Their names.

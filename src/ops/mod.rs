@@ -1,5 +1,6 @@
 //! What tidegate does, a verb a file. The only layer that changes the world, and always through [`effect`].
 
+pub mod adopt;
 pub mod approval;
 pub mod cancel;
 pub mod capability;
@@ -7,6 +8,7 @@ pub mod cluster;
 pub mod decide;
 pub mod deploy;
 mod divergence;
+pub mod drift;
 pub mod effect;
 pub mod execute;
 pub mod facts;
@@ -19,6 +21,7 @@ pub mod ledger;
 pub mod logs;
 pub mod observe;
 pub mod plan;
+pub mod prune;
 pub mod query;
 pub mod refusal;
 pub mod remove;
@@ -32,6 +35,7 @@ mod standing;
 pub mod state_guard;
 pub mod stop;
 pub mod submit;
+pub mod take_savepoint;
 pub mod texts;
 pub mod upgrade;
 pub mod upload;

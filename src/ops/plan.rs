@@ -32,6 +32,40 @@ pub struct Planned {
 /// `state.*`, `cluster.unknown`.
 pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options, intent: &Intent) -> Result<Planned> {
     let look = look(services, spec).await?;
+    let basis = basis(services, &look)?;
+    let mut planned = decided(services, spec, options, intent, look).await?;
+    planned.change.basis = basis;
+    Ok(planned)
+}
+
+/// What is recorded and what was seen, in a line that is another one when either has changed.
+fn basis(services: &Services, look: &Look) -> Result<String> {
+    let revision = match &look.job {
+        Some(job) => services.store.revisions(job.id)?.last().map_or(0, |revision| revision.number),
+        None => 0,
+    };
+    let attempt = look.newest.as_ref().map_or_else(
+        || "no attempt".to_owned(),
+        |newest| format!("attempt {} ({}, {})", newest.number, newest.flink_id, newest.submission.name()),
+    );
+    let seen = match (&look.newest, &look.live) {
+        (_, Some((connection, listing, _))) => format!("{} on {} is live", listing.id, connection.name),
+        (Some(newest), None) => match look.listed.iter().find(|listing| listing.id == newest.flink_id) {
+            Some(listing) => format!("it is {}", listing.state),
+            None => "it is not listed".to_owned(),
+        },
+        (None, None) => "nothing runs".to_owned(),
+    };
+    Ok(format!("revision {revision}, {attempt}, {seen}"))
+}
+
+async fn decided(
+    services: &Services,
+    spec: &JobSpec,
+    options: &Options,
+    intent: &Intent,
+    look: Look,
+) -> Result<Planned> {
     let (job, newest) = (look.job.as_ref(), look.newest.as_ref());
     if let Some(error) = look.refused {
         return Ok(blocked(services, spec, Action::Unknown, newest, error));
@@ -253,8 +287,7 @@ async fn look(services: &Services, spec: &JobSpec) -> Result<Look> {
         unsettled(&mut look, None);
         return Ok(look);
     };
-    let seen = async { Ok::<_, Error>((connection.incarnation().await?, connection.jobs().await?)) };
-    let (incarnation, listed) = match seen.await {
+    let (incarnation, listed) = match services.clusters.look(&connection).await {
         Ok(seen) => seen,
         Err(error) => {
             look.refused = Some(error);
@@ -376,6 +409,7 @@ fn brief(spec: &JobSpec) -> String {
             };
             vec![format!("{} of {source}", counted(statements.len(), "statement"))]
         }
+        Program::Adopted { id, .. } => vec![format!("what was adopted as {id}")],
         Program::Jar { jar, main_class, arguments } => {
             let class = main_class.clone().unwrap_or_default();
             vec![format!("{class} of {} with {}", jar.path, counted(arguments.len(), "argument"))]

@@ -18,7 +18,7 @@ pub fn explain(spec: &JobSpec, status: u16, body: &str, connection: &Connection)
             (&code::FLINK_START_FAILED, format!("`{name}` could not be started: {}", diagnosis.root_cause))
         }
         (_, Program::Sql { .. }) => (&code::FLINK_SQL_REFUSED, format!("`{name}`: {}", diagnosis.root_cause)),
-        (_, Program::Jar { .. }) => {
+        (_, Program::Jar { .. } | Program::Adopted { .. }) => {
             (&code::FLINK_MAIN_FAILED, format!("main() of `{name}` failed: {}", diagnosis.root_cause))
         }
     };

@@ -11,7 +11,7 @@ use super::standing::submitted_spec;
 use crate::base::hash::sha256;
 use crate::base::{Error, Result, clock, code};
 use crate::drivers::flink::{SavepointRequest, SavepointStatus, Triggered, Version};
-use crate::model::attempt::Attempt;
+use crate::model::attempt::{Attempt, StepKey};
 use crate::model::job_status::is_terminal;
 use crate::model::run::Run;
 use crate::model::snapshot::{Snapshot, SnapshotKind, SnapshotStatus};
@@ -39,11 +39,51 @@ pub async fn stop(
     let open = open.into_iter().find(|one| one.status == SnapshotStatus::Open && one.kind == SnapshotKind::Stop);
     let snapshot = match open {
         Some(snapshot) => snapshot,
-        None => begin(services, run, connection, attempt, name).await?,
+        None => {
+            let before = services.store.snapshots_of(attempt.job, attempt.number)?;
+            let ordinal = ordinal(&before);
+            let trigger = trigger(&format!("{}/savepoint/{ordinal}", attempt.flink_id));
+            begin(services, run, connection, attempt, name, (SnapshotKind::Stop, trigger, ordinal)).await?
+        }
     };
     let path = drive(services, connection, attempt, name, &snapshot).await?;
     wait_for_end(services, connection, attempt, name).await?;
     Ok(path)
+}
+
+/// Takes a savepoint of an attempt that goes on. Gives its path. Within its step it is one savepoint, whoever dies.
+///
+/// # Errors
+/// As [`stop`].
+pub async fn take(
+    services: &Services,
+    run: &Run,
+    step: &StepKey,
+    connection: &Connection,
+    attempt: &Attempt,
+    name: &str,
+) -> Result<String> {
+    let trigger = trigger(&format!("{}/{}/{}/{}", attempt.flink_id, step.run, step.path, step.sequence));
+    let before = services.store.snapshots_of(attempt.job, attempt.number)?;
+    let snapshot = match services.store.snapshot_of_trigger(&trigger)? {
+        Some(Snapshot { status: SnapshotStatus::Completed, path: Some(path), .. }) => return Ok(path),
+        Some(snapshot) => snapshot,
+        None => {
+            let how = (SnapshotKind::Savepoint, trigger, ordinal(&before));
+            begin(services, run, connection, attempt, name, how).await?
+        }
+    };
+    drive(services, connection, attempt, name, &snapshot).await
+}
+
+/// 32 hex digits that nobody else draws.
+fn trigger(text: &str) -> String {
+    sha256(text.as_bytes()).chars().take(32).collect()
+}
+
+/// Counts the savepoints of an attempt that were asked for.
+fn ordinal(before: &[Snapshot]) -> usize {
+    before.iter().filter(|snapshot| snapshot.trigger_id.is_some()).count() + 1
 }
 
 /// Brings a stop that an earlier process began to a known outcome, also where the job was seen to end meanwhile: its
@@ -60,7 +100,10 @@ pub async fn settle(services: &Services, connection: &Connection, attempt: &Atte
             continue;
         }
         match drive(services, connection, attempt, name, &snapshot).await {
-            Ok(_) => wait_for_end(services, connection, attempt, name).await?,
+            Ok(_) if snapshot.kind == SnapshotKind::Stop => {
+                wait_for_end(services, connection, attempt, name).await?;
+            }
+            Ok(_) => {}
             Err(error) if error.is(&code::SAVEPOINT_FAILED) => {}
             Err(error) => return Err(error),
         }
@@ -103,18 +146,16 @@ async fn begin(
     connection: &Connection,
     attempt: &Attempt,
     name: &str,
+    (kind, trigger, ordinal): (SnapshotKind, String, usize),
 ) -> Result<Snapshot> {
     let folder = folder(connection, attempt, name).await?;
     all_tasks_run(services, connection, attempt, name).await?;
-    let before = services.store.snapshots_of(attempt.job, attempt.number)?;
-    let ordinal = before.iter().filter(|snapshot| snapshot.trigger_id.is_some()).count() + 1;
-    let trigger = sha256(format!("{}/savepoint/{ordinal}", attempt.flink_id).as_bytes());
     let snapshot = Snapshot {
         id: 0,
         job: attempt.job,
         attempt: attempt.number,
-        kind: SnapshotKind::Stop,
-        trigger_id: trigger.get(..32).map(str::to_owned),
+        kind,
+        trigger_id: Some(trigger),
         target: Some(format!("{folder}/{}/{ordinal}", attempt.flink_id)),
         incarnation: connection.incarnation().await?,
         status: SnapshotStatus::Open,
@@ -205,7 +246,7 @@ async fn drive(
                 return Ok(path);
             }
             Ok(Step::Failed(causes)) => {
-                let error = failed(name, &causes).map_texts(&|text| services.secrets.mask(text));
+                let error = failed(name, snapshot.kind, &causes).map_texts(&|text| services.secrets.mask(text));
                 let text = error.to_json().to_string();
                 services.store.settle_snapshot(snapshot, SnapshotStatus::Failed, None, Some(&text))?;
                 return Err(error);
@@ -216,7 +257,7 @@ async fn drive(
             Err(error) if error.is(&code::FLINK_UNREACHABLE) => {
                 return Err(Error::new(
                     &code::RUN_UNKNOWN_OUTCOME,
-                    format!("`{name}` was asked to stop with a savepoint, and nobody has answered since"),
+                    format!("a savepoint of `{name}` was asked for, and nobody has answered since"),
                 )
                 .caused_by(error)
                 .with("trigger", trigger.clone())
@@ -265,7 +306,7 @@ fn restarted(
     let error = Error::new(
         &code::SAVEPOINT_FAILED,
         format!(
-            "the JobManager of `{}` restarted while attempt {} of `{name}` was stopped with a savepoint",
+            "the JobManager of `{}` restarted while a savepoint of attempt {} of `{name}` was taken",
             connection.name, attempt.number
         ),
     )
@@ -274,11 +315,18 @@ fn restarted(
     Err(error)
 }
 
-fn failed(name: &str, causes: &[String]) -> Error {
-    let error = Error::new(&code::SAVEPOINT_FAILED, format!("`{name}` could not be stopped with a savepoint"));
-    causes.iter().fold(error, |error, cause| error.caused_by(cause)).hint(
-        "the job was left as it is, and may have restarted; `upgrade: \"last_state\"` goes on from its newest checkpoint instead",
-    )
+fn failed(name: &str, kind: SnapshotKind, causes: &[String]) -> Error {
+    let message = match kind {
+        SnapshotKind::Stop => format!("`{name}` could not be stopped with a savepoint"),
+        _ => format!("no savepoint of `{name}` could be taken"),
+    };
+    let error = Error::new(&code::SAVEPOINT_FAILED, message);
+    causes.iter().fold(error, |error, cause| error.caused_by(cause)).hint(match kind {
+        SnapshotKind::Stop => {
+            "the job was left as it is, and may have restarted; `upgrade: \"last_state\"` goes on from its newest checkpoint instead"
+        }
+        _ => "the job was left as it is; `tidegate logs` shows what its tasks say",
+    })
 }
 
 async fn wait_for_end(services: &Services, connection: &Connection, attempt: &Attempt, name: &str) -> Result<()> {

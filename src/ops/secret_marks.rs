@@ -43,6 +43,7 @@ fn names(spec: &JobSpec) -> std::collections::BTreeSet<String> {
                 }
             }
         }
+        Program::Adopted { .. } => {}
         Program::Jar { arguments, .. } => {
             names.extend(arguments.iter().flat_map(|argument| argument.secrets()).map(str::to_owned));
         }

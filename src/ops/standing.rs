@@ -32,8 +32,11 @@ pub(super) fn live<'a>(
 ) -> Result<Option<&'a Listed>> {
     let prefix = identity.prefix();
     let alive = |listing: &&Listed| !is_terminal(&listing.state);
-    let ours: Vec<&Listed> = listed.iter().filter(alive).filter(|listing| listing.id.starts_with(&prefix)).collect();
     let known = services.store.known_flink_ids()?;
+    // An adopted execution has an id that somebody else drew.
+    let adopted = services.store.flink_ids_of(&identity.environment, &identity.job)?;
+    let is_ours = |listing: &&Listed| listing.id.starts_with(&prefix) || adopted.contains(&listing.id);
+    let ours: Vec<&Listed> = listed.iter().filter(alive).filter(is_ours).collect();
     if let Some(stranger) = ours.iter().find(|listing| !known.contains(&listing.id)) {
         return Err(unmanaged(
             identity,
@@ -72,7 +75,10 @@ fn unmanaged(identity: &Identity, cluster: &str, listing: &Listed, why: &str) ->
     )
     .caused_by(format!("{why}; this state has no record of it"))
     .with("flink_id", listing.id.clone())
-    .hint("deploying would start a twin: deploy from where it was deployed, or cancel it on the cluster first")
+    .hint(format!(
+        "deploying would start a twin: `tidegate adopt {} --id {}` takes it over, or deploy from where it was deployed",
+        identity.job, listing.id
+    ))
 }
 
 /// The record of an execution that the cluster lists.

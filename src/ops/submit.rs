@@ -304,6 +304,7 @@ pub(super) fn request(
             let arguments = arguments.iter().map(|argument| services.secrets.reveal(argument));
             (main_class.clone(), arguments.collect::<Result<_>>()?)
         }
+        Program::Adopted { id, .. } => return Err(upload::adopted(&spec.identity.job, id)),
     };
     Ok(RunRequest {
         version,

@@ -26,7 +26,14 @@ pub fn payload(services: &Services, spec: &JobSpec) -> Result<Payload> {
     match &spec.program {
         Program::Sql { .. } => payload::sql_payload(&jars),
         Program::Jar { jar, .. } => payload::jar_payload(&path(&jar.sha256), &jars),
+        Program::Adopted { id, .. } => Err(adopted(&spec.identity.job, id)),
     }
+}
+
+/// The refusal to start what was adopted.
+pub(super) fn adopted(name: &str, id: &str) -> Error {
+    Error::new(&code::JOB_ADOPTED, format!("`{name}` was adopted as {id}: what it runs is not known, so it cannot be started"))
+        .hint("deploy it with a script: while it runs it is upgraded from a savepoint, and later goes on from its newest state")
 }
 
 /// Makes sure that the cluster has the jar, and returns Flink's id of it. `again` uploads whatever the list says.

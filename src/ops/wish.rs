@@ -14,7 +14,7 @@ use super::wait::job_not_found;
 use crate::base::{Error, Result, clock, code, counted};
 use crate::drivers::flink::Version;
 use crate::model::attempt::{Attempt, StepKey, Submission};
-use crate::model::job_spec::JobSpec;
+use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::is_terminal;
 use crate::model::revision::{self, Revision, RevisionKind};
 use crate::model::run::Run;
@@ -114,6 +114,11 @@ pub fn resolve(services: &Services, job: &JobRow, wish: Wish, step: Option<&Step
             (spec, Intent { kind: RevisionKind::Rollback, origin: Some(target.number), again, rewind }, note)
         }
     };
+    if let (Program::Adopted { id, .. }, Wish::Restart | Wish::Rollback { .. } | Wish::Rescale(_)) =
+        (&spec.program, wish)
+    {
+        return Err(super::upload::adopted(&job.name, id));
+    }
     Ok(Resolved { spec, intent, note })
 }
 

@@ -57,7 +57,9 @@ pub fn plan(
     let top = Context::top(host.clone());
     let interpreter = runner::interpreter(setting, &top);
     let ast = interpreter.compile(&name, &text)?;
+    setting.services.clusters.look_once();
     let result = interpreter.execute_then(&ast, &mut Scope::new(), |engine, result| finish(engine, &top, result));
+    setting.services.clusters.look_anew();
     let mask = |text: &str| setting.services.secrets.mask(text);
     let error = result.err().map(|error| error.map_texts(&mask));
     let (end, error) = match error {

@@ -24,6 +24,33 @@ impl Store {
         &self,
         run: &Run,
         identity: &Identity,
+        attempt: Attempt,
+        revision: &Revision,
+        seen: u32,
+    ) -> Result<Attempt> {
+        self.add_attempt(run, identity, attempt, revision, seen)
+    }
+
+    /// Records an execution that somebody else started as an attempt of a job: it was accepted from the start.
+    ///
+    /// # Errors
+    /// As [`Store::begin_attempt`].
+    pub fn adopt_attempt(
+        &self,
+        run: &Run,
+        identity: &Identity,
+        mut attempt: Attempt,
+        revision: &Revision,
+        seen: u32,
+    ) -> Result<Attempt> {
+        attempt.submission = Submission::Accepted;
+        self.add_attempt(run, identity, attempt, revision, seen)
+    }
+
+    fn add_attempt(
+        &self,
+        run: &Run,
+        identity: &Identity,
         mut attempt: Attempt,
         revision: &Revision,
         seen: u32,
@@ -57,7 +84,7 @@ impl Store {
                 .execute(
                     "INSERT INTO attempt_rows (job, number, flink_id, cluster, submission, incarnation, spec, spec_hash, jar,
                        restored_from, run, path, sequence, created_at, revision, allow_non_restored)
-                     VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                     VALUES (?1, ?2, ?3, ?4, ?16, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
                     params![
                         attempt.job,
                         attempt.number,
@@ -73,11 +100,13 @@ impl Store {
                         attempt.step.sequence,
                         attempt.created_at,
                         attempt.revision,
-                        attempt.allow_non_restored
+                        attempt.allow_non_restored,
+                        attempt.submission.name()
                     ],
                 )
                 .map_err(sql)?;
-            add_event(transaction, attempt.job, attempt.number, Some(run.id), "submitting", "{}")?;
+            let event = if attempt.submission == Submission::Open { "submitting" } else { "adopted" };
+            add_event(transaction, attempt.job, attempt.number, Some(run.id), event, "{}")?;
             Ok(attempt)
         })
     }
@@ -262,6 +291,21 @@ impl Store {
                 .map_err(sql)?;
             let data = serde_json::json!({ "revision": revision.number }).to_string();
             add_event(transaction, attempt.job, attempt.number, Some(revision.step.run), "rescaled", &data)
+        })
+    }
+
+    /// The Flink job ids of the attempts of a job.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn flink_ids_of(&self, environment: &str, name: &str) -> Result<std::collections::HashSet<String>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT a.flink_id FROM attempt_rows a JOIN job_rows j ON j.id = a.job
+                 WHERE j.environment = ?1 AND j.name = ?2",
+            )?;
+            let rows = statement.query_map([environment, name], |row| row.get(0))?;
+            rows.collect()
         })
     }
 

@@ -105,6 +105,33 @@ impl Store {
         })
     }
 
+    /// Records that a savepoint was deleted.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn dispose_snapshot(&self, snapshot: &Snapshot) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            transaction
+                .execute("UPDATE snapshot_rows SET status = 'disposed' WHERE id = ?1", [snapshot.id])
+                .map_err(sql)?;
+            let data = serde_json::json!({ "path": snapshot.path }).to_string();
+            add_event(transaction, snapshot.job, snapshot.attempt, None, "savepoint disposed", &data)
+        })
+    }
+
+    /// The savepoint that was asked for under a trigger id.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn snapshot_of_trigger(&self, trigger: &str) -> Result<Option<Snapshot>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!("{SELECT} WHERE trigger_id = ?1"))?
+                .query_row([trigger], from_row)
+                .optional()
+        })
+    }
+
     /// Records a completed checkpoint that was seen. One that is recorded already stays as it is.
     ///
     /// # Errors

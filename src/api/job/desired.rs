@@ -12,7 +12,7 @@ use crate::model::stability::{Gate, Otherwise};
 use crate::model::upgrade::Mode;
 use crate::ops::effect::Acting;
 use crate::ops::wish::{self, Wish};
-use crate::ops::{cancel, deploy, remove, stability, stop};
+use crate::ops::{adopt, cancel, deploy, prune, remove, stability, stop, take_savepoint};
 
 impl Receives for Mode {
     const KIND: Type = Type::Word(&Self::WORDS);
@@ -155,6 +155,61 @@ pub(super) fn do_wish(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let run = call.host.journal()?.run();
     let named = (job.environment(), job.name());
     call.host.wait(wish::perform(&call.host.services, run, acting, named, wish, &options)).map(handle)
+}
+
+options! {
+    /// The options of `job::adopt`.
+    pub(super) struct AdoptOptions {
+        /// the Flink job id
+        id: String,
+        /// the cluster that it runs on; the environment's if not given
+        cluster: Option<String>,
+    }
+}
+
+/// Name, id and cluster of a job that is to be adopted.
+pub(super) fn adopted(call: &Call<'_>) -> Result<(String, String, String)> {
+    let options: AdoptOptions = read(call.name, call.json(1)?)?;
+    let cluster = options.cluster.unwrap_or_else(|| call.host.environment.cluster.clone());
+    Ok((call.string(0), options.id, cluster))
+}
+
+pub(super) fn do_adopt(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+    let (name, id, cluster) = adopted(call)?;
+    let run = call.host.journal()?.run();
+    let named = (call.host.environment.name.as_str(), name.as_str());
+    call.host.wait(adopt::adopt(&call.host.services, run, acting, named, &cluster, &id)).map(handle)
+}
+
+pub(super) fn do_savepoint(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    let run = call.host.journal()?.run();
+    let work = take_savepoint::take(&call.host.services, run, acting, job.environment(), job.name());
+    call.host.wait(work).map(handle)
+}
+
+options! {
+    /// The options of `job.prune_savepoints`.
+    pub(super) struct PruneOptions {
+        /// so many of the newest are kept; 5 if not given
+        keep: Option<usize>,
+        /// only older ones go; `7d` if not given
+        older_than: Option<String> => Type::Duration,
+    }
+}
+
+/// How many are kept, and how old the others have to be.
+pub(super) fn pruned(call: &Call<'_>) -> Result<(usize, Duration)> {
+    let options: PruneOptions = read(call.name, call.json(1)?)?;
+    let age = options.older_than.as_deref().map_or(Ok(Duration::from_secs(7 * 24 * 3600)), duration::parse)?;
+    Ok((options.keep.unwrap_or(5), age))
+}
+
+pub(super) fn do_prune(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+    let job = this_job(call)?;
+    let (count, age) = pruned(call)?;
+    let work = prune::prune(&call.host.services, job.environment(), job.name(), count, age);
+    call.host.wait(work).map(Value::Array)
 }
 
 pub(super) fn do_remove(call: &mut Call<'_>, _: &Acting) -> Result<Value> {

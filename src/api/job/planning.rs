@@ -1,14 +1,15 @@
 //! What the functions of `job::` do in a plan.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::desired::{deploy_options, wished};
-use super::{Call, execute_timeout, this_job, this_spec, waited_for};
+use super::desired::{adopted, deploy_options, pruned, wished};
+use super::looks::{execute_timeout, waited_for};
+use super::{Call, this_job, this_spec};
 use crate::api::planner::{Planner, ends};
 use crate::base::Result;
-use crate::model::plan::Action;
+use crate::model::plan::{Action, Change};
 use crate::ops::deploy::Intent;
-use crate::ops::plan;
+use crate::ops::{plan, prune};
 
 pub(super) fn deploy(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     let options = deploy_options(call)?;
@@ -47,7 +48,7 @@ pub(super) fn get(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     let name = call.string(0);
     match planner.job(&name) {
         Some(facts) => Ok(facts),
-        None => super::look(call, &call.host.environment.name, &name),
+        None => super::looks::look(call, &call.host.environment.name, &name),
     }
 }
 
@@ -55,7 +56,7 @@ pub(super) fn refresh(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     let job = this_job(call)?;
     match planner.job(job.name()) {
         Some(_) => Err(ends(format!("how `{}` stands then is known only when it runs", job.name()))),
-        None => super::look(call, job.environment(), job.name()),
+        None => super::looks::look(call, job.environment(), job.name()),
     }
 }
 
@@ -69,6 +70,36 @@ pub(super) fn stop(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
 
 pub(super) fn remove(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     end(call, planner, Action::Remove)
+}
+
+/// The records change, and the job does not.
+pub(super) fn adopt(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    let (name, id, cluster) = adopted(call)?;
+    let change = Change::new(Action::Adopt, &name, vec![format!("{id} on `{cluster}` is taken over as it runs")]);
+    let facts = json!({ "name": name, "environment": call.host.environment.name, "cluster": cluster, "id": id, "planned": true });
+    Ok(planner.tell_job(call, plan::Planned { change, facts }, None))
+}
+
+pub(super) fn savepoint(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    let job = this_job(call)?;
+    let mut facts = job.to_json();
+    if let Some(map) = facts.as_object_mut() {
+        map.insert("planned".to_owned(), true.into());
+        map.remove("checkpoint");
+    }
+    let change = Change::new(Action::Savepoint, job.name(), vec!["it goes on".to_owned()]);
+    Ok(planner.tell_job(call, plan::Planned { change, facts }, None))
+}
+
+pub(super) fn prune(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
+    let job = this_job(call)?;
+    let (count, age) = pruned(call)?;
+    let found = prune::candidates(&call.host.services, job.environment(), job.name(), count, age)?;
+    let paths: Vec<String> = found.into_iter().filter_map(|snapshot| snapshot.path).collect();
+    if !paths.is_empty() {
+        planner.tell_call(call, paths.iter().map(|path| format!("deletes {path}")).collect());
+    }
+    Ok(paths.into_iter().map(|path| json!({ "job": job.name(), "path": path })).collect())
 }
 
 /// `start`, `restart`, `rollback` and `rescale`.

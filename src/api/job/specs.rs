@@ -29,7 +29,7 @@ pub(super) fn statements(call: &mut Call<'_>) -> Result<Dynamic> {
         Program::Sql { statements, .. } => {
             Ok(Dynamic::from_array(statements.iter().map(|one| one.text.to_string().into()).collect()))
         }
-        Program::Jar { .. } => Ok(Dynamic::from_array(Vec::new())),
+        Program::Jar { .. } | Program::Adopted { .. } => Ok(Dynamic::from_array(Vec::new())),
     }
 }
 

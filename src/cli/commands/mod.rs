@@ -5,10 +5,12 @@ mod check;
 mod cluster;
 mod completions;
 mod docs;
+mod drift;
 mod flink;
 mod init;
 mod jobs;
 mod plan;
+mod plan_file;
 mod quickstart;
 mod repl;
 mod run;
@@ -20,7 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Outcome;
-use super::args::{Arguments, Command};
+use super::args::{Arguments, Command, SavepointsCommand};
 use super::terminal::Terminal;
 use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code, suggest};
@@ -101,7 +103,14 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Rescale { again, parallelism } => verbs::rescale(&session, &again, parallelism),
         Command::Diff { job, from, to, env } => states::diff(&session, &job, (from, to), env.as_deref()),
         Command::History(of) => states::history(&session, &of),
-        Command::Savepoints(of) => states::savepoints(&session, &of),
+        Command::Savepoints { command: Some(SavepointsCommand::Prune { job, env, keep, older_than }), .. } => {
+            verbs::prune(&session, job.as_deref(), env.as_deref(), keep, &older_than)
+        }
+        Command::Savepoints { command: None, of } => states::savepoints(&session, of.as_ref()),
+        Command::Savepoint { job, env } => verbs::savepoint(&session, &job, env.as_deref()),
+        Command::Adopt { job, id, cluster, env } => verbs::adopt(&session, (&job, &id), cluster, env.as_deref()),
+        Command::Drift { env, json } => drift::drift(&session, env.as_deref(), json),
+        Command::Apply { file } => plan_file::apply(&session, &file),
         Command::Cluster { command } => cluster::cluster(&session, &command),
         Command::Flink { command } => flink::flink(&session, &command),
         Command::Completions { shell } => Ok(completions::completions(&session, shell)),

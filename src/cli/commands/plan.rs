@@ -20,7 +20,8 @@ pub(super) fn plan(session: &Session<'_>, arguments: &args::Plan) -> Result<Outc
     if !super::check::passes(session, &workspace, &script, &environment.name)? {
         return Ok(Outcome::Failed);
     }
-    let mut plan = planning::plan(&setting, &script, &environment, &parameters(&arguments.parameters)?)?;
+    let parameters = parameters(&arguments.parameters)?;
+    let mut plan = planning::plan(&setting, &script, &environment, &parameters)?;
     let skipped = match arguments.validate {
         true => planning::validated(&setting, &mut plan, &arguments.catalog)?,
         false => Vec::new(),
@@ -32,6 +33,10 @@ pub(super) fn plan(session: &Session<'_>, arguments: &args::Plan) -> Result<Outc
         for error in &skipped {
             session.terminal.say(&format!("not validated: {}", sentence(error)));
         }
+    }
+    if let Some(path) = &arguments.output {
+        let named = (workspace.services.workspace.as_str(), environment.name.as_str());
+        super::plan_file::write(session, path, &plan, named, &arguments.script, parameters)?;
     }
     Ok(if plan.is_blocked() {
         Outcome::Failed
@@ -114,6 +119,8 @@ fn summary(plan: &Plan) -> String {
         (Action::Cancel, "to cancel"),
         (Action::Stop, "to stop"),
         (Action::Remove, "to remove"),
+        (Action::Adopt, "to adopt"),
+        (Action::Savepoint, "to save"),
         (Action::Rollback, "to roll back"),
         (Action::Rescale, "to rescale"),
         (Action::Record, "to record"),

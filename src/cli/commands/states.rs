@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Session;
 use crate::api::table::layout;
-use crate::base::Result;
+use crate::base::{Error, Result, code};
 use crate::cli::Outcome;
 use crate::cli::args::OfJob;
 use crate::ops::history;
@@ -52,7 +52,11 @@ pub(super) fn diff(
     Ok(Outcome::Done)
 }
 
-pub(super) fn savepoints(session: &Session<'_>, of: &OfJob) -> Result<Outcome> {
+pub(super) fn savepoints(session: &Session<'_>, of: Option<&OfJob>) -> Result<Outcome> {
+    let of = of.ok_or_else(|| {
+        Error::new(&code::USAGE, "savepoints: which job?")
+            .hint("`tidegate savepoints JOB`, or `tidegate savepoints prune`")
+    })?;
     let workspace = session.open()?;
     let environment = workspace.environment_name(of.env.as_deref())?;
     let rows = history::savepoints(&workspace.services, &environment, &of.job)?;

@@ -55,6 +55,56 @@ pub(super) fn remove(session: &Session<'_>, job: &str, environment: Option<&str>
     run(session, "remove", REMOVE, environment, &[("job", job.to_owned())])
 }
 
+const SAVEPOINT: &str = r#"fn options() { #{ job: params::string("the job") } }
+let job = job::get(params::get("job")).savepoint();
+log::info("`" + job.name + "` (attempt " + job.attempt + ") goes on; its savepoint: " + job.checkpoint);
+"#;
+
+const ADOPT: &str = r#"fn options() { #{ job: params::string("the job"), id: params::string("its id"), cluster: params::string("") } }
+let options = #{ id: params::get("id") };
+if params::get("cluster") != "" { options.cluster = params::get("cluster"); }
+let job = job::adopt(params::get("job"), options);
+log::info("`" + job.name + "` is " + job.id + " on `" + job.cluster + "` (attempt " + job.attempt + ", " + job.state + "); nothing was restarted");
+"#;
+
+const PRUNE: &str = r#"fn options() { #{ job: params::string(""), keep: params::int(5), older_than: params::string("7d") } }
+let jobs = if params::get("job") == "" { job::find() } else { [job::get(params::get("job"))] };
+let gone = 0;
+for job in jobs {
+    let pruned = job.prune_savepoints(#{ keep: params::get("keep"), older_than: params::get("older_than") });
+    for one in pruned { log::info("`" + one.job + "`: deleted " + one.path); }
+    gone += pruned.len();
+}
+if gone == 0 { log::info("no savepoint may go"); }
+"#;
+
+pub(super) fn savepoint(session: &Session<'_>, job: &str, environment: Option<&str>) -> Result<Outcome> {
+    run(session, "savepoint", SAVEPOINT, environment, &[("job", job.to_owned())])
+}
+
+pub(super) fn adopt(
+    session: &Session<'_>,
+    (job, id): (&str, &str),
+    cluster: Option<String>,
+    environment: Option<&str>,
+) -> Result<Outcome> {
+    let mut given = vec![("job", job.to_owned()), ("id", id.to_owned())];
+    given.extend(cluster.map(|cluster| ("cluster", cluster)));
+    run(session, "adopt", ADOPT, environment, &given)
+}
+
+pub(super) fn prune(
+    session: &Session<'_>,
+    job: Option<&str>,
+    environment: Option<&str>,
+    keep: usize,
+    older_than: &str,
+) -> Result<Outcome> {
+    let mut given = vec![("keep", keep.to_string()), ("older_than", older_than.to_owned())];
+    given.extend(job.map(|job| ("job", job.to_owned())));
+    run(session, "prune", PRUNE, environment, &given)
+}
+
 /// Runs `VERB` of a job with its options.
 pub(super) fn again(session: &Session<'_>, verb: &str, again: &Again, more: &[(&str, String)]) -> Result<Outcome> {
     let call = match verb {

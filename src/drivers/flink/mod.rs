@@ -17,7 +17,7 @@ pub use exceptions::{Exceptions, JobException};
 pub use jars::{ClaimMode, Jar, Planning, RunRequest, Submission};
 pub use jobs::Cancellation;
 pub use logs::{Log, LogFile, Tail, TaskManager};
-pub use savepoints::{SavepointRequest, SavepointStatus, Triggered};
+pub use savepoints::{Disposal, SavepointRequest, SavepointStatus, Triggered};
 pub use types::{Incarnation, JobDetail, JobOverview, JobState, Overview, TaskCounts, Vertex};
 pub use version::Version;
 

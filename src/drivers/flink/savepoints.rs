@@ -159,6 +159,54 @@ impl Client {
     }
 }
 
+/// How the deletion of a savepoint stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposal {
+    /// Not done yet.
+    InProgress,
+    /// It is gone.
+    Done,
+    /// It could not be deleted.
+    Failed {
+        /// Class and message of each cause, the outermost first.
+        causes: Vec<String>,
+    },
+}
+
+impl Client {
+    /// Asks Flink to delete a savepoint, and gives the id under which it is asked how that stands.
+    ///
+    /// `POST /savepoint-disposal` (`SavepointDisposalHandlers` in `flink-runtime`).
+    ///
+    /// # Errors
+    /// As [`Client::overview`].
+    pub async fn dispose_savepoint(&self, path: &str) -> Result<String> {
+        let segments = ["savepoint-disposal"];
+        let asked = self.asked(&Method::POST, &shown(&segments));
+        let body = Body::Json(json!({ "savepoint-path": path }));
+        let sent = self.exchange(Method::POST, self.url(&segments), body, self.answer_timeout(), Keep::Whole).await?;
+        let answer = sent.map_err(|failure| asked.unreachable(&failure))?;
+        let told: Value = asked.json(&answer)?;
+        let id = told.get("request-id").and_then(Value::as_str).map(str::to_owned);
+        id.ok_or_else(|| asked.unexpected(&answer, "it names no request-id"))
+    }
+
+    /// How the deletion of a savepoint stands.
+    ///
+    /// # Errors
+    /// As [`Client::overview`].
+    pub async fn disposal_status(&self, request: &str) -> Result<Disposal> {
+        let told: Told = self.read(&["savepoint-disposal", request]).await?;
+        if told.status.id != "COMPLETED" {
+            return Ok(Disposal::InProgress);
+        }
+        Ok(match told.operation.and_then(|operation| operation.failure) {
+            Some(failure) => Disposal::Failed { causes: failure.causes() },
+            None => Disposal::Done,
+        })
+    }
+}
+
 impl Failure {
     fn causes(&self) -> Vec<String> {
         let causes = shortened(&self.trace);

@@ -59,6 +59,8 @@ pub struct Cluster {
     pub incarnation: u64,
     /// Lets the next savepoints fail with this trace.
     pub savepoints_fail: Option<String>,
+    /// The savepoints that were deleted.
+    pub disposed: Vec<String>,
     /// What became of the savepoints that were asked for, by trigger id.
     triggers: BTreeMap<String, Value>,
     jobs: BTreeMap<String, Job>,
@@ -82,6 +84,7 @@ impl Cluster {
             executions: Vec::new(),
             incarnation: 1,
             savepoints_fail: None,
+            disposed: Vec::new(),
             triggers: BTreeMap::new(),
             jobs: BTreeMap::new(),
             burnt: BTreeSet::new(),
@@ -285,6 +288,15 @@ impl Cluster {
                 let files: Vec<Value> = self.jars.keys().map(|id| self.jar(id)).collect();
                 Reply::json(200, &json!({"address": format!("http://127.0.0.1:{}", self.port), "files": files}))
             }
+            ("POST", ["savepoint-disposal"]) => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap();
+                let path = body["savepoint-path"].as_str().unwrap().to_owned();
+                self.disposed.push(path);
+                Reply::json(202, &json!({"request-id": self.disposed.len().to_string()}))
+            }
+            ("GET", ["savepoint-disposal", _]) => {
+                Reply::json(200, &json!({"status": {"id": "COMPLETED"}, "operation": {}}))
+            }
             ("POST", ["jars", "upload"]) => self.upload(request),
             ("DELETE", ["jars", id]) => match self.jars.remove(*id) {
                 Some(_) => Reply::json(200, &json!({})),
@@ -349,7 +361,9 @@ impl Cluster {
                     )),
                 ),
             },
-            ("POST", ["stop"]) => self.stop(id, request),
+            ("POST", ["stop"]) => self.save(id, request, true),
+            ("POST", ["savepoints"]) => self.save(id, request, false),
+            ("GET", ["checkpoints", "config"]) => Reply::json(200, &json!({"mode": "exactly_once", "interval": 1000})),
             ("GET", ["savepoints", trigger]) => match self.triggers.get(*trigger) {
                 Some(operation) => Reply::json(200, &json!({"status": {"id": "COMPLETED"}, "operation": operation})),
                 None => Reply::errors(
@@ -376,9 +390,11 @@ impl Cluster {
     }
 
     /// Stops a job with a savepoint, once for each trigger id.
-    fn stop(&mut self, id: &str, request: &Request) -> Reply {
+    /// A savepoint, with which the job ends or goes on.
+    fn save(&mut self, id: &str, request: &Request, stops: bool) -> Reply {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
-        let (trigger, target) = (body["triggerId"].as_str().unwrap(), body["targetDirectory"].as_str().unwrap());
+        let target = if stops { &body["targetDirectory"] } else { &body["target-directory"] };
+        let (trigger, target) = (body["triggerId"].as_str().unwrap(), target.as_str().unwrap());
         let accepted = Reply::json(202, &json!({ "request-id": trigger }));
         if self.triggers.contains_key(trigger) {
             return accepted;
@@ -400,9 +416,13 @@ impl Cluster {
         let number = job.checkpoints.last().map_or(1, |(number, _)| number + 1);
         let path = format!("{target}/savepoint-{}", &trigger[..12]);
         job.savepoint = Some((number, path.clone()));
-        job.checkpoints.clear();
+        if stops {
+            job.checkpoints.clear();
+        }
         self.triggers.insert(trigger.to_owned(), json!({ "location": path }));
-        self.end(id, "FINISHED");
+        if stops {
+            self.end(id, "FINISHED");
+        }
         accepted
     }
 

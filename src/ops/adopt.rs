@@ -1,0 +1,131 @@
+//! Takes over a job that somebody else started, without touching it.
+
+use serde_json::Value;
+
+use super::cluster::{Connection, Start};
+use super::deploy::{self, Intent};
+use super::effect::Acting;
+use super::facts;
+use super::services::Services;
+use super::standing::lock;
+use crate::base::{Error, Result, clock, code};
+use crate::model::attempt::{Attempt, Submission};
+use crate::model::job_spec::{JobSpec, Program};
+use crate::model::job_status::{Listed, is_terminal};
+use crate::model::revision::RevisionKind;
+use crate::model::run::Run;
+
+/// Records that the execution `id` on a cluster is the job of this name. From then on it is looked at, stopped, and upgraded
+/// like one that was deployed from here. Idempotent.
+///
+/// # Errors
+/// `flink.job_not_found` where it does not run there; `job.twin` where the job lives already; `flink.*`.
+pub async fn adopt(
+    services: &Services,
+    run: &Run,
+    acting: &Acting,
+    (environment, name): (&str, &str),
+    cluster: &str,
+    id: &str,
+) -> Result<Value> {
+    let identity = services.identity(environment, name);
+    let _lock = lock(services, &identity)?;
+    let connection = services.clusters.connect(cluster, Start::No).await?;
+    let listed = connection.jobs().await?;
+    let listing = running(&connection, &listed, id)?;
+    let job = services.store.job(environment, name)?;
+    let newest = deploy::newest(services, job.as_ref())?;
+    if let Some(own) = newest.as_ref().filter(|own| own.flink_id == id) {
+        let spec = super::standing::submitted_spec(own, name)?;
+        return Ok(facts::of(&connection, &spec, own, Some(listing), "adopted"));
+    }
+    if services.store.known_flink_ids()?.contains(id) {
+        return Err(Error::new(
+            &code::JOB_TWIN,
+            format!("{id} is recorded as an execution of another job, or an older one"),
+        )
+        .hint("`tidegate ps` lists what is recorded"));
+    }
+    if let Some(newest) = newest.as_ref().filter(|newest| newest.end_state.is_none())
+        && matches!(newest.submission, Submission::Accepted | Submission::Open)
+    {
+        return Err(Error::new(
+            &code::JOB_TWIN,
+            format!(
+                "attempt {} of `{name}` may live on `{}`: two executions of one job",
+                newest.number, newest.cluster
+            ),
+        )
+        .hint(format!("`tidegate cancel {name}` ends it; then adopt the other one")));
+    }
+    let spec = seen(&connection, identity, listing).await?;
+    let intent = Intent { kind: RevisionKind::Adopt, ..Intent::DEPLOY };
+    let revision = deploy::revision(services, acting, &spec, &intent)?;
+    let seen_before = newest.as_ref().map_or(0, |attempt| attempt.number);
+    let attempt = Attempt {
+        job: 0,
+        number: seen_before + 1,
+        flink_id: id.to_owned(),
+        cluster: cluster.to_owned(),
+        submission: Submission::Open,
+        incarnation: connection.incarnation().await?,
+        spec: revision.spec.clone(),
+        spec_hash: revision.spec_hash.clone(),
+        revision: 0,
+        allow_non_restored: false,
+        verdict: None,
+        jar: String::new(),
+        restored_from: None,
+        step: acting.key.clone(),
+        created_at: clock::now(),
+        answered_at: None,
+        end_state: None,
+        ended_at: None,
+        end_asked_by: None,
+        checkpoint: None,
+        error: None,
+    };
+    let attempt = services.store.adopt_attempt(run, &spec.identity, attempt, &revision, seen_before)?;
+    services.store.observe(attempt.job, attempt.number, &listing.state, listing.tasks_running, listing.tasks_total)?;
+    Ok(facts::of(&connection, &spec, &attempt, Some(listing), "adopted"))
+}
+
+fn running<'a>(connection: &Connection, listed: &'a [Listed], id: &str) -> Result<&'a Listed> {
+    let found = listed.iter().find(|listing| listing.id == id);
+    match found {
+        Some(listing) if !is_terminal(&listing.state) => Ok(listing),
+        other => {
+            let how = other.map_or_else(|| "is not there".to_owned(), |listing| format!("is {}", listing.state));
+            let alive = listed.iter().filter(|listing| !is_terminal(&listing.state));
+            let alive: Vec<String> = alive.map(|one| format!("{} ({})", one.id, one.name)).collect();
+            let error =
+                Error::new(&code::FLINK_JOB_NOT_FOUND, format!("no job {id} runs on `{}`: it {how}", connection.name));
+            Err(match alive.is_empty() {
+                true => error.hint("no job runs there"),
+                false => error.hint(format!("these run there: {}", alive.join(", "))),
+            })
+        }
+    }
+}
+
+/// What can be told of a job that somebody else started: whether it takes checkpoints, and with which interval.
+async fn seen(
+    connection: &Connection,
+    identity: crate::model::identity::Identity,
+    listing: &Listed,
+) -> Result<JobSpec> {
+    let mut configuration = std::collections::BTreeMap::new();
+    if let Some(interval) = connection.checkpoint_interval(&listing.id).await? {
+        configuration.insert("execution.checkpointing.interval".to_owned(), format!("{interval} ms"));
+    }
+    Ok(JobSpec {
+        identity,
+        cluster: connection.name.clone(),
+        program: Program::Adopted { name: listing.name.clone(), id: listing.id.clone() },
+        parallelism: None,
+        configuration,
+        jars: Vec::new(),
+        tags: Vec::new(),
+        owner: None,
+    })
+}

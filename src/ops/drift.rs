@@ -1,0 +1,165 @@
+//! Where clusters differ from what is recorded and desired. Looks, and changes nothing.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::cluster::{Connection, Start};
+use super::services::Services;
+use super::standing::submitted_spec;
+use crate::base::{Error, Result, clock, counted, duration};
+use crate::model::attempt::{Attempt, Submission};
+use crate::model::job_status::{Listed, is_terminal};
+use crate::store::JobRow;
+
+/// After how many of its intervals without a checkpoint a job is said to be stalled, and the least time for that.
+const STALLED_INTERVALS: u32 = 10;
+const STALLED_AT_LEAST: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// One difference.
+#[derive(Debug, Clone)]
+pub struct Drift {
+    /// The job.
+    pub job: String,
+    /// The environment.
+    pub environment: String,
+    /// The cluster.
+    pub cluster: String,
+    /// `missing`, `unwanted`, `twin`, `orphan`, `foreign`, `parallelism`, `configuration`, `checkpoints`, `unknown`.
+    pub kind: &'static str,
+    /// What is there and what should be.
+    pub text: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl Drift {
+    /// As listings and scripts have it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "job": self.job, "environment": self.environment, "cluster": self.cluster, "kind": self.kind,
+            "text": self.text, "hint": self.hint,
+        })
+    }
+}
+
+/// The differences of an environment, or of all.
+///
+/// # Errors
+/// `state.*`. A cluster that cannot be asked is a difference of its own, `unknown`: nothing is concluded from silence.
+pub async fn drift(services: &Services, environment: Option<&str>) -> Result<Vec<Drift>> {
+    let mut found = Vec::new();
+    let mut looks: BTreeMap<String, std::result::Result<(Connection, Vec<Listed>), Error>> = BTreeMap::new();
+    for job in services.store.jobs(environment)? {
+        let newest = services.store.newest_attempt(job.id)?;
+        let cluster = newest.as_ref().map_or(&job.cluster, |attempt| &attempt.cluster).clone();
+        if !looks.contains_key(&cluster) {
+            looks.insert(cluster.clone(), look(services, &cluster).await);
+        }
+        match &looks[&cluster] {
+            Ok((connection, listed)) => {
+                of_job(services, connection, listed, &job, newest.as_ref(), &mut found).await?;
+            }
+            Err(error) => {
+                let hint = error.hint_text().unwrap_or("nothing is concluded from silence; look again").to_owned();
+                found.push(tell(&job, &cluster, "unknown", error.to_string(), hint));
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn look(services: &Services, cluster: &str) -> Result<(Connection, Vec<Listed>)> {
+    let connection = services.clusters.connect(cluster, Start::No).await?;
+    let listed = connection.jobs().await?;
+    Ok((connection, listed))
+}
+
+fn tell(job: &JobRow, cluster: &str, kind: &'static str, text: String, hint: String) -> Drift {
+    Drift { job: job.name.clone(), environment: job.environment.clone(), cluster: cluster.to_owned(), kind, text, hint }
+}
+
+async fn of_job(
+    services: &Services,
+    connection: &Connection,
+    listed: &[Listed],
+    job: &JobRow,
+    newest: Option<&Attempt>,
+    found: &mut Vec<Drift>,
+) -> Result<()> {
+    let name = &job.name;
+    let prefix = services.identity(&job.environment, name).prefix();
+    let known = services.store.known_flink_ids()?;
+    let own: Vec<String> = services.store.attempts(job.id)?.into_iter().map(|attempt| attempt.flink_id).collect();
+    let alive: Vec<&Listed> = listed.iter().filter(|listing| !is_terminal(&listing.state)).collect();
+    let mut say = |kind, text, hint| found.push(tell(job, &connection.name, kind, text, hint));
+
+    let ours: Vec<&&Listed> = alive.iter().filter(|listing| own.contains(&listing.id)).collect();
+    if ours.len() > 1 {
+        let ids: Vec<&str> = ours.iter().map(|listing| listing.id.as_str()).collect();
+        let hint = "look at both, and cancel the one that should not be there with Flink's own tools".to_owned();
+        say("twin", format!("{} executions run: {}", ids.len(), ids.join(", ")), hint);
+    }
+    for listing in alive.iter().filter(|listing| !known.contains(&listing.id)) {
+        let hint = format!("`tidegate adopt {name} --id {}` takes it over where no other runs", listing.id);
+        if listing.id.starts_with(&prefix) {
+            say(
+                "orphan",
+                format!("{} ({}) has the job's id and is not recorded here", listing.id, listing.state),
+                hint,
+            );
+        } else if listing.name == *name {
+            say("foreign", format!("{} ({}) has the job's name and is not ours", listing.id, listing.state), hint);
+        }
+    }
+    let Some(newest) = newest.filter(|newest| newest.submission == Submission::Accepted) else { return Ok(()) };
+    let Some(live) = alive.iter().find(|listing| listing.id == newest.flink_id) else {
+        let end = listed.iter().find(|listing| listing.id == newest.flink_id).map(|listing| listing.state.clone());
+        let end = end.or_else(|| newest.end_state.clone());
+        let is_done =
+            end.as_deref() == Some("FINISHED") && services.store.final_savepoint(job.id, newest.number)?.is_none();
+        if job.desired == "running" && !is_done {
+            let how = end.unwrap_or_else(|| "not there any more".to_owned());
+            let text = format!("it should run, and attempt {} is {how}", newest.number);
+            say(
+                "missing",
+                text,
+                format!("`tidegate logs {name}` shows why; `tidegate start {name}` goes on from its newest state"),
+            );
+        }
+        return Ok(());
+    };
+    if job.desired != "running" {
+        let text = format!("it should be {}, and attempt {} is {}", job.desired, newest.number, live.state);
+        say("unwanted", text, format!("`tidegate stop {name}`, or `tidegate start {name}` if it is meant to run"));
+    }
+    let spec = submitted_spec(newest, name)?;
+    if let (Some(wanted), Some(detail)) = (spec.parallelism, connection.client.job(&live.id).await?) {
+        let has = detail.vertices.iter().map(|vertex| vertex.parallelism).max().unwrap_or(wanted.cast_signed());
+        if has != wanted.cast_signed() && live.really_running() {
+            let text = format!("parallelism {wanted} was deployed, and it runs with {has}");
+            say("parallelism", text, format!("`tidegate rescale {name} {wanted}`, or deploy what is meant"));
+        }
+    }
+    let wanted = spec.setting("execution.checkpointing.interval").and_then(|text| duration::parse(&text).ok());
+    let Some(wanted) = wanted.filter(|_| !spec.is_batch()) else { return Ok(()) };
+    let has = connection.checkpoint_interval(&live.id).await?;
+    if has.is_none_or(|has| u128::from(has) != wanted.as_millis()) {
+        let has = has.map_or_else(|| "none".to_owned(), |has| format!("{has} ms"));
+        let text = format!("a checkpoint every {} ms was deployed, and it runs with {has}", wanted.as_millis());
+        say("configuration", text, "its own program, or its cluster, sets another one".to_owned());
+        return Ok(());
+    }
+    let Some(checkpoints) = connection.client.checkpoints(&live.id).await? else { return Ok(()) };
+    let last =
+        checkpoints.latest.completed.as_ref().map(|one| one.latest_ack_timestamp.unwrap_or(one.trigger_timestamp));
+    let since = clock::now().saturating_sub(last.unwrap_or(live.start_time));
+    let patience = (wanted * STALLED_INTERVALS).max(STALLED_AT_LEAST);
+    if u128::from(since.unsigned_abs()) > patience.as_millis() {
+        let silence = duration::show(std::time::Duration::from_secs(since.unsigned_abs() / 1000));
+        let failed = usize::try_from(checkpoints.counts.failed).unwrap_or(usize::MAX);
+        let text = format!("no checkpoint for {silence}, {} since its start", counted(failed, "failed one"));
+        say("checkpoints", text, format!("`tidegate logs {name} --source exceptions` shows what stands against it"));
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! Savepoints that are taken and pruned, jobs that are adopted, differences that are told, plans that are applied.
+
+use crate::support::fake_flink::{FakeFlink, Fault};
+use crate::support::sandbox::Sandbox;
+use crate::{SQL, checkpoint, done, first_id, lives_from, script, stage};
+
+#[test]
+fn a_savepoint_leaves_the_job_and_is_in_the_ledger_once_whoever_dies() {
+    let (flink, sandbox) = stage();
+    flink.fault("POST", "/savepoints", 1, Fault::HoldAfter);
+    let mut process = sandbox.start(&["savepoint", "steady"], None);
+    flink.wait_for_processed("POST", "/savepoints", 1);
+    process.kill();
+    flink.release();
+    done(&sandbox.run(&["resume", "r2"]));
+    assert_eq!(sandbox.ask("SELECT kind || ' ' || status FROM savepoints"), ["savepoint completed"]);
+    assert!(flink.executions()[0].is_live());
+    let said = sandbox.run(&["savepoint", "steady"]);
+    done(&said);
+    assert!(said.said.contains("goes on; its savepoint: file:/savepoints/"), "{}", said.said);
+    assert_eq!(sandbox.ask("SELECT kind FROM savepoints").len(), 2);
+    done(&sandbox.run(&["cancel", "steady"]));
+    let ended = sandbox.run(&["savepoint", "steady"]);
+    assert!(ended.said.contains("error[job.ended]"), "{}", ended.said);
+    // Cancelled without a checkpoint of its own: the second savepoint is the newest state.
+    done(&sandbox.run(&["run", "first"]));
+    assert!(lives_from(&flink).unwrap().contains("/2/savepoint-"));
+}
+
+#[test]
+fn only_savepoints_that_nobody_needs_are_pruned() {
+    let (flink, sandbox) = stage();
+    for _ in 0..4 {
+        done(&sandbox.run(&["savepoint", "steady"]));
+    }
+    done(&sandbox.run(&["restart", "steady"]));
+    checkpoint_of_newest(&flink);
+    let none = sandbox.run(&["savepoints", "prune", "steady"]);
+    assert!(none.said.contains("no savepoint may go"), "{}", none.said);
+    done(&sandbox.run(&["savepoints", "prune", "--keep", "2", "--older-than", "0s"]));
+    let disposed = flink.with(|cluster| cluster.disposed.clone());
+    assert_eq!(disposed.len(), 3, "{disposed:?}");
+    assert!(!disposed.contains(&lives_from(&flink).unwrap()));
+    let statuses = sandbox.ask("SELECT status FROM savepoints WHERE kind <> 'checkpoint' ORDER BY id");
+    assert_eq!(statuses, ["disposed", "disposed", "disposed", "completed", "completed"]);
+    done(&sandbox.run(&["savepoints", "prune", "--keep", "0", "--older-than", "0s"]));
+    assert_eq!(flink.with(|cluster| cluster.disposed.len()), 4);
+    assert!(sandbox.ask("SELECT status FROM savepoints WHERE kind = 'stop'").contains(&"completed".to_owned()));
+}
+
+fn checkpoint_of_newest(flink: &FakeFlink) {
+    let id = flink.executions().last().unwrap().job_id.clone();
+    flink.with(|cluster| cluster.complete_checkpoint(&id));
+}
+
+#[test]
+fn a_job_that_somebody_else_started_is_adopted_and_upgraded() {
+    let flink = FakeFlink::start();
+    let (id, other) = ("c".repeat(32), "d".repeat(32));
+    flink.with(|cluster| cluster.put_job(&id, "steady"));
+    let deploy = script(1, "");
+    let files = [("templates/job.sql", SQL), ("scripts/first.rhai", deploy.as_str())];
+    let sandbox = Sandbox::new(&format!("{{ kind: session, url: \"{}\" }}", flink.url()), &files);
+    let refused = sandbox.run(&["run", "first"]);
+    assert!(refused.said.contains("error[job.exists_unmanaged]"), "{}", refused.said);
+    assert!(refused.said.contains(&format!("tidegate adopt steady --id {id}")), "{}", refused.said);
+    let unknown = sandbox.run(&["adopt", "steady", "--id", &other]);
+    assert!(unknown.said.contains("error[flink.job_not_found]"), "{}", unknown.said);
+    assert!(unknown.said.contains(&format!("these run there: {id} (steady)")), "{}", unknown.said);
+    let adopted = sandbox.run(&["adopt", "steady", "--id", &id]);
+    done(&adopted);
+    assert!(adopted.said.contains("nothing was restarted"), "{}", adopted.said);
+    done(&sandbox.run(&["adopt", "steady", "--id", &id]));
+    assert_eq!(sandbox.ask("SELECT flink_id FROM attempts"), [id.clone()]);
+    assert_eq!(flink.executions().len(), 1);
+    let restart = sandbox.run(&["restart", "steady"]);
+    assert!(restart.said.contains("error[job.adopted]"), "{}", restart.said);
+    assert!(flink.executions()[0].is_live());
+    let plan = sandbox.run(&["plan", "first"]);
+    assert!(plan.said.contains(&format!("program: adopted {id} -> sql")), "{}", plan.said);
+    done(&sandbox.run(&["run", "first"]));
+    assert!(lives_from(&flink).unwrap().contains(&format!("/{id}/1/savepoint-")));
+    let back = sandbox.run(&["rollback", "steady"]);
+    assert!(back.said.contains("error[job.adopted]"), "{}", back.said);
+}
+
+#[test]
+fn differences_from_what_is_recorded_are_told_and_nothing_is_concluded_from_silence() {
+    let (flink, sandbox) = stage();
+    let none = sandbox.run(&["drift"]);
+    assert_eq!(none.code(), Some(0), "{}", none.said);
+    let id = first_id(&flink);
+    let orphan = format!("{}{}", &id[..16], "0".repeat(16));
+    flink.with(|cluster| cluster.put_job(&orphan, "other"));
+    flink.with(|cluster| cluster.put_job(&"e".repeat(32), "steady"));
+    let found = sandbox.run(&["drift"]);
+    assert_eq!(found.code(), Some(4), "{}", found.said);
+    assert!(found.said.contains(&format!("ORPHAN        local/steady on `target`: {orphan}")), "{}", found.said);
+    assert!(found.said.contains("FOREIGN"), "{}", found.said);
+    flink.with(|cluster| cluster.cancel_job(&id));
+    let missing = sandbox.run(&["drift"]);
+    assert!(
+        missing.said.contains("MISSING       local/steady on `target`: it should run, and attempt 1 is CANCELED"),
+        "{}",
+        missing.said
+    );
+    flink.refuse();
+    let silent = sandbox.run(&["drift"]);
+    assert_eq!(silent.code(), Some(4), "{}", silent.said);
+    assert!(silent.said.contains("UNKNOWN") && !silent.said.contains("MISSING"), "{}", silent.said);
+    flink.listen();
+}
+
+#[test]
+fn a_plan_is_applied_only_where_nothing_has_changed() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    let plan = |name: &str| {
+        let planned = sandbox.run(&["plan", name, "-o", "agreed.json"]);
+        assert_eq!(planned.code(), Some(4), "{}", planned.said);
+        sandbox.run(&["apply", "agreed.json"])
+    };
+    assert_eq!(sandbox.run(&["plan", "savepoint", "-o", "agreed.json"]).code(), Some(4));
+    let template = std::fs::read_to_string(sandbox.path().join("templates/job.sql")).unwrap();
+    std::fs::write(sandbox.path().join("templates/job.sql"), template.replace("n > ", "n >= ")).unwrap();
+    let changed = sandbox.run(&["apply", "agreed.json"]);
+    assert!(changed.said.contains("error[plan.changed]"), "{}", changed.said);
+    assert!(changed.said.contains("`steady`: its script or template makes another spec now"), "{}", changed.said);
+    std::fs::write(sandbox.path().join("templates/job.sql"), template).unwrap();
+    let id = first_id(&flink);
+    flink.with(|cluster| cluster.cancel_job(&id));
+    let changed = sandbox.run(&["apply", "agreed.json"]);
+    assert!(changed.said.contains("error[plan.changed]"), "{}", changed.said);
+    assert_eq!(flink.executions().len(), 1);
+    done(&plan("first"));
+    done(&plan("savepoint"));
+    assert_eq!(flink.executions().len(), 3);
+    let again = sandbox.run(&["apply", "agreed.json"]);
+    assert!(again.said.contains("error[plan.changed]"), "{}", again.said);
+    std::fs::write(sandbox.path().join("agreed.json"), "{}").unwrap();
+    let broken = sandbox.run(&["apply", "agreed.json"]);
+    assert!(broken.said.contains("error[file.invalid]"), "{}", broken.said);
+}
+
+#[test]
+fn a_plan_of_many_jobs_looks_at_their_cluster_once() {
+    let (flink, sandbox) = stage();
+    let many = "for n in 0..20 { job::sql(`many-${n}`, #{ template: \"job.sql\", vars: #{ least: n } }).deploy(); }\n";
+    std::fs::write(sandbox.path().join("scripts/many.rhai"), many).unwrap();
+    done(&sandbox.run(&["run", "many"]));
+    let before = flink.requests().len();
+    assert_eq!(sandbox.run(&["plan", "many"]).code(), Some(0));
+    assert_eq!(flink.requests().len() - before, 2);
+}
