@@ -71,7 +71,7 @@ fn a_job_that_somebody_else_started_is_adopted_and_upgraded() {
     done(&adopted);
     assert!(adopted.said.contains("nothing was restarted"), "{}", adopted.said);
     done(&sandbox.run(&["adopt", "steady", "--id", &id]));
-    assert_eq!(sandbox.ask("SELECT flink_id FROM attempts"), [id.clone()]);
+    assert_eq!(sandbox.ask("SELECT flink_id FROM attempts"), std::slice::from_ref(&id));
     assert_eq!(flink.executions().len(), 1);
     let restart = sandbox.run(&["restart", "steady"]);
     assert!(restart.said.contains("error[job.adopted]"), "{}", restart.said);
