@@ -93,7 +93,7 @@ pub async fn end(services: &Services, connection: &Connection, attempt: &Attempt
     let mut asked = false;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let Some(seen) = connection.job(&attempt.flink_id).await? else { return Ok(None) };
+        let Some(seen) = connection.listed(&attempt.flink_id).await? else { return Ok(None) };
         services.store.observe(attempt.job, attempt.number, &seen.state, seen.tasks_running, seen.tasks_total)?;
         if is_terminal(&seen.state) {
             let checkpoint = ledger::newest(services, connection, attempt).await?;

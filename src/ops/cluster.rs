@@ -56,6 +56,15 @@ impl Connection {
         Ok(self.client.jobs().await?.into_iter().map(listed).collect())
     }
 
+    /// One job as the list has it: as it is now. The answer about a job by itself comes from a copy that can be as old as
+    /// `web.refresh-interval`, 3 s by default: whoever waits for a state would wait for the copy, too.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn listed(&self, id: &str) -> Result<Option<Listed>> {
+        Ok(self.jobs().await?.into_iter().find(|listed| listed.id == id))
+    }
+
     /// One job; none where the JobManager does not know it.
     ///
     /// # Errors

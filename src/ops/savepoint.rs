@@ -175,7 +175,7 @@ async fn all_tasks_run(services: &Services, connection: &Connection, attempt: &A
     let deadline = Instant::now() + PATIENCE;
     let mut told = false;
     loop {
-        let seen = connection.job(&attempt.flink_id).await?;
+        let seen = connection.listed(&attempt.flink_id).await?;
         let (state, running, total) = match &seen {
             Some(seen) if seen.really_running() => return Ok(()),
             Some(seen) => (seen.state.as_str(), seen.tasks_running, seen.tasks_total),
@@ -279,7 +279,7 @@ enum Step {
 
 /// The newest savepoint of a job that has ended, where it lies in the private folder.
 async fn ended_with(connection: &Connection, attempt: &Attempt, target: &str) -> Result<Option<String>> {
-    let has_ended = connection.job(&attempt.flink_id).await?.is_some_and(|job| is_terminal(&job.state));
+    let has_ended = connection.listed(&attempt.flink_id).await?.is_some_and(|job| is_terminal(&job.state));
     if !has_ended {
         return Ok(None);
     }
@@ -332,7 +332,7 @@ fn failed(name: &str, kind: SnapshotKind, causes: &[String]) -> Error {
 async fn wait_for_end(services: &Services, connection: &Connection, attempt: &Attempt, name: &str) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let Some(seen) = connection.job(&attempt.flink_id).await? else { return Ok(()) };
+        let Some(seen) = connection.listed(&attempt.flink_id).await? else { return Ok(()) };
         if is_terminal(&seen.state) {
             // The savepoint is in the ledger, and is the newest: none is taken after it.
             return services.store.end_attempt(attempt, &seen.state, seen.end_time, None);

@@ -117,7 +117,7 @@ async fn progress(
     elapsed: Duration,
 ) -> Result<Option<Progress>> {
     let id = &attempt.flink_id;
-    let Some(job) = connection.job(id).await? else { return Ok(None) };
+    let Some(job) = connection.listed(id).await? else { return Ok(None) };
     services.store.observe(attempt.job, attempt.number, &job.state, job.tasks_running, job.tasks_total)?;
     // The metric is up to ten seconds old, the history of exceptions is not, and keeps the last sixteen.
     let metrics = connection.client.metrics(id, &["numRestarts"]).await?;

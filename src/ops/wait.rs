@@ -36,7 +36,7 @@ pub async fn wait_for(
     let mut pause = Duration::from_millis(50);
     let mut last = "nothing was heard of it".to_owned();
     loop {
-        match connection.job(&attempt.flink_id).await {
+        match connection.listed(&attempt.flink_id).await {
             Ok(Some(job)) => {
                 services.store.observe(attempt.job, attempt.number, &job.state, job.tasks_running, job.tasks_total)?;
                 let reached = if state == "RUNNING" { job.really_running() } else { job.state == state };

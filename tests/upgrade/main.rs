@@ -222,7 +222,8 @@ fn all_tasks_are_waited_for_before_a_savepoint_is_asked_for() {
     let id = first_id(&flink);
     flink.with(|cluster| cluster.force_state(&id, Some("RESTARTING")));
     let mut process = sandbox.start(&["run", "savepoint"], None);
-    flink.wait_for_answered("GET", &format!("/jobs/{id}"), 3);
+    let before = flink.count("GET", "/jobs/overview");
+    flink.wait_for_answered("GET", "/jobs/overview", before + 5);
     assert_eq!(flink.count("POST", "/stop"), 0);
     flink.with(|cluster| cluster.force_state(&id, None));
     done(&process.wait());
