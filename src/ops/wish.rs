@@ -104,6 +104,13 @@ pub fn resolve(services: &Services, job: &JobRow, wish: Wish, step: Option<&Step
             let rewind = begun.restored_from.clone();
             (spec, Intent { kind: RevisionKind::Rollback, origin, again: false, rewind }, None)
         }
+        // Asked for again instead of resuming the run that died in it: it is that rollback, and goes back no further.
+        (Wish::Rollback { to, matching }, None) if died_in(services, newest, to)? => {
+            let begun = services.store.newest_attempt(job.id)?.filter(|begun| begun.revision == newest.number);
+            let rewind = begun.and_then(|begun| begun.restored_from).filter(|_| matching);
+            let intent = Intent { kind: RevisionKind::Rollback, origin: newest.origin, again: false, rewind };
+            (read(job, newest)?, intent, None)
+        }
         (Wish::Rollback { to, matching }, None) => {
             let target = target(job, &revisions, to)?;
             let spec = read(job, target)?;
@@ -127,6 +134,13 @@ fn read(job: &JobRow, revision: &Revision) -> Result<JobSpec> {
         Error::new(&code::STATE_CORRUPT, format!("revision {} of `{}` cannot be read", revision.number, job.name))
             .caused_by(error)
     })
+}
+
+/// Whether the newest revision is a rollback, to the revision that is asked for, whose run died and may be resumed.
+fn died_in(services: &Services, newest: &Revision, to: Option<u32>) -> Result<bool> {
+    let is_it = newest.kind == RevisionKind::Rollback && to.is_none_or(|to| newest.origin == Some(to));
+    let run = newest.step.run;
+    Ok(is_it && services.store.run(run)?.status.is_open() && !services.store.is_locked(&format!("run-{run}")))
 }
 
 fn target<'a>(job: &JobRow, revisions: &'a [Revision], to: Option<u32>) -> Result<&'a Revision> {

@@ -1,7 +1,7 @@
 //! Upgrades of a running job: each mode, what blocks it, and death at every boundary of it. Afterwards exactly one execution
 //! lives, and it was started from the newest state of the one before.
 //!
-//! `SWEEP=full cargo test --test upgrade -- --nocapture` kills at random moments a thousand times, too.
+//! `SWEEP=full cargo test --test upgrade -- --nocapture` kills twice at every boundary, and at two thousand random moments.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and prints its counts")]
 
@@ -9,10 +9,7 @@ mod desired;
 mod records;
 #[path = "../support/mod.rs"]
 mod support;
-
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+mod sweep;
 
 use support::fake_flink::{FakeFlink, Fault, Reply};
 use support::sandbox::{Ended, Sandbox};
@@ -262,92 +259,4 @@ fn a_jobmanager_that_forgot_the_stop_is_no_reason_to_start_from_nothing() {
     let again = sandbox.run(&["run", "savepoint"]);
     assert!(again.said.contains("error[job.state_unknown]"), "{}", again.said);
     assert_eq!(flink.executions().len(), 1);
-}
-
-/// Kills at a boundary or after a time, recovers, and says what went wrong.
-fn killed(mode: &str, halt: Option<usize>, after: Duration, resumes: bool) -> Result<bool, String> {
-    let (flink, sandbox) = stage();
-    flink.with(|cluster| cluster.cancel_takes = Duration::from_millis(30));
-    let newest = checkpoint(&flink);
-    let mut process = sandbox.start(&["run", mode], halt.map(|number| number.to_string()).as_deref());
-    let ended = if halt.is_some() {
-        process.wait()
-    } else {
-        // The moment itself is the case: nothing is awaited.
-        std::thread::park_timeout(after);
-        process.kill()
-    };
-    let was_killed = ended.was_killed();
-    let status = sandbox.ask("SELECT status FROM runs WHERE id = 2").pop();
-    let begun =
-        !sandbox.ask("SELECT 1 FROM input_rows WHERE run = 2 AND kind = 'value' AND name = 'environment'").is_empty();
-    let successor = if resumes && status.as_deref() == Some("running") && begun {
-        sandbox.run(&["resume", "r2"])
-    } else {
-        sandbox.run(&["run", mode])
-    };
-    let executions = flink.executions();
-    let place = format!("{mode}, boundary {halt:?}, {after:?}, resumes {resumes}: {}\n{executions:?}", successor.said);
-    if successor.code() != Some(0) {
-        return Err(format!("the successor ended with {:?}: {place}", successor.code()));
-    }
-    let live: Vec<_> = executions.iter().filter(|execution| execution.is_live()).collect();
-    if live.len() != 1 || !flink.twins().is_empty() || executions.len() != 2 {
-        return Err(format!("{} live, {} in all: {place}", live.len(), executions.len()));
-    }
-    let from = live[0].restored_from.clone().unwrap_or_default();
-    let right = if mode == "savepoint" { from.contains("/1/savepoint-") } else { from == newest };
-    if right { Ok(was_killed) } else { Err(format!("started from `{from}`: {place}")) }
-}
-
-fn sweep(name: &str, cases: &[(&str, Option<usize>, Duration, bool)]) {
-    let (next, kills, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) * 2 {
-            scope.spawn(|| {
-                while let Some((mode, halt, after, resumes)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    match killed(mode, *halt, *after, *resumes) {
-                        Ok(true) => drop(kills.fetch_add(1, Ordering::Relaxed)),
-                        Ok(false) => {}
-                        Err(why) => failures.lock().unwrap().push(why),
-                    }
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().unwrap();
-    let kills = kills.into_inner();
-    eprintln!("{name}: {} cases, {kills} kills, {} failures", cases.len(), failures.len());
-    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    assert!(kills * 2 > cases.len(), "{kills} kills of {} cases: the sweep does not bite", cases.len());
-}
-
-#[test]
-fn killed_at_every_boundary_the_upgrade_keeps_one_execution_and_its_newest_state() {
-    let mut cases = Vec::new();
-    for mode in ["savepoint", "last_state"] {
-        let (flink, sandbox) = stage();
-        checkpoint(&flink);
-        let mut process = sandbox.start(&["run", mode], None);
-        done(&process.wait());
-        let boundaries = sandbox.reached(process.number).len();
-        for number in 1..=boundaries {
-            cases.push((mode, Some(number), Duration::ZERO, number % 2 == 0));
-            if std::env::var("SWEEP").is_ok_and(|value| value == "full") {
-                cases.push((mode, Some(number), Duration::ZERO, number % 2 == 1));
-            }
-        }
-    }
-    sweep("killed at boundaries of an upgrade", &cases);
-}
-
-#[test]
-fn killed_at_random_moments_the_upgrade_keeps_one_execution_and_its_newest_state() {
-    let count = if std::env::var("SWEEP").is_ok_and(|value| value == "full") { 1_000 } else { 12 };
-    let moments = (0..count).map(|index: u64| {
-        let micros = index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 250_000;
-        let mode = if index.is_multiple_of(2) { "savepoint" } else { "last_state" };
-        (mode, None, Duration::from_micros(micros), index % 4 < 2)
-    });
-    sweep("killed at random moments of an upgrade", &moments.collect::<Vec<_>>());
 }
