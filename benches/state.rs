@@ -50,10 +50,10 @@ fn by_hand(runtime: &tokio::runtime::Runtime, url: &str, id: &str, least: usize)
         if told["status"]["id"] == "COMPLETED" {
             break told["operation"]["location"].as_str().unwrap().to_owned();
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(10));
     };
     while ask(runtime, client.get(format!("{url}/jobs/{id}")))["state"] != "FINISHED" {
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(10));
     }
     let jars = ask(runtime, client.get(format!("{url}/jars")));
     let jar = jars["files"][0]["id"].as_str().unwrap().to_owned();
@@ -83,7 +83,7 @@ fn settled(runtime: &tokio::runtime::Runtime, url: &str, id: &str) {
         if !vertices.is_empty() && vertices.iter().all(|vertex| vertex["status"] == "RUNNING") {
             return;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 

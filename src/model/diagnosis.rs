@@ -368,7 +368,7 @@ fn hint(kind: &Kind, table: Option<&str>) -> Option<String> {
             "check that the path is there, on a file system that the JobManager sees under the same name".to_owned()
         }
         Kind::StateIncompatible => {
-            "keep the operators that hold state as they were, or say which state may be lost".to_owned()
+            "keep the operators that hold state as they were, or leave the state of those that are gone behind: `allow_non_restored_state: true`; `tidegate rollback` goes back".to_owned()
         }
         Kind::ClassNotFound => "add the jar that holds the class to the job: `jars: [...]`".to_owned(),
         Kind::ClassVersion => {

@@ -233,6 +233,7 @@ async fn reached(
     parallelism: u32,
 ) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
+    let mut last = None;
     loop {
         let Some(job) = connection.client.job(&attempt.flink_id).await? else { return Ok(()) };
         let tasks = job.tasks();
@@ -251,7 +252,10 @@ async fn reached(
                 counted(free as usize, "free slot")
             )));
         }
-        services.clusters.progress(&format!("{name}: parallelism {has}, {parallelism} wanted"));
+        if last != Some(has) {
+            services.clusters.progress(&format!("{name}: parallelism {has}, {parallelism} wanted"));
+            last = Some(has);
+        }
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }
