@@ -139,7 +139,7 @@ impl Counting {
 
 fn on(version: &str, kills: u64) {
     let begun = Instant::now();
-    let counting = Counting::on(version);
+    let mut counting = Counting::on(version);
     counting.run(&["run", "slow"]);
     counting.counts_on();
     for step in [
@@ -174,6 +174,9 @@ fn on(version: &str, kills: u64) {
     // The JobManager dies with all that it knows; the newest checkpoint lies in the workspace.
     kill(counting.cluster.pid("jobmanager"), Signal::KILL);
     counting.cluster.workspace.tidegate(&["cluster", "up"]).ok();
+    // Its port may be another one: somebody else can have taken the old one meanwhile.
+    let status = counting.cluster.workspace.json(&["cluster", "status"]);
+    counting.cluster.url = status[0]["url"].as_str().unwrap().to_owned();
     counting.run(&["run", "fast"]);
     counting.counts_on();
     counting.is_whole("the death of the JobManager");
