@@ -49,6 +49,13 @@ pub(crate) fn a_killed_job_manager_loses_no_state_silently(cluster: &Cluster) {
     workspace.tidegate(&["cluster", "up"]).ok();
     let vanished = workspace.job("streaming");
     assert_eq!(vanished["state"], "VANISHED", "{vanished}");
+    // Its checkpoints go, too: where they can be read, the newest of them is found.
+    for entry in std::fs::read_dir(workspace.path(".tidegate/clusters")).unwrap() {
+        let checkpoints = entry.unwrap().path().join("checkpoints");
+        if checkpoints.exists() {
+            std::fs::remove_dir_all(checkpoints).unwrap();
+        }
+    }
     let refused = workspace.tidegate(&["run", "streaming"]).fails("job.state_unknown");
     assert!(refused.err.contains("deploy(#{ allow_state_loss: \"attempt-1\" })"), "{refused}");
     assert!(cluster.listed("streaming").is_empty());
