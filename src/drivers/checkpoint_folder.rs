@@ -44,11 +44,14 @@ pub fn is_gone(path: &str) -> bool {
 
 /// The folder as this machine would reach it; none for another scheme than `file`.
 fn local(path: &str) -> Option<PathBuf> {
-    let path = match path.strip_prefix("file:") {
-        Some(rest) => format!("/{}", rest.trim_start_matches('/')),
-        None => path.to_owned(),
-    };
+    let path = bare(path);
     Path::new(&path).is_absolute().then(|| PathBuf::from(path))
+}
+
+/// A path without `file:` and its slashes: Flink writes `file:/x` for `file:///x`.
+pub fn bare(path: &str) -> String {
+    let rest = path.strip_prefix("file:").map(|rest| rest.trim_start_matches('/'));
+    rest.map_or_else(|| path.to_owned(), |rest| format!("/{rest}"))
 }
 
 #[cfg(test)]

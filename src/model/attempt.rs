@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::revision::Revision;
 use crate::base::clock::Millis;
 
 /// How far a submission has come, as far as we know it. What the job does afterwards is an observation, not this.
@@ -91,4 +92,34 @@ pub struct Attempt {
     pub checkpoint: Option<String>,
     /// Why it was refused, as JSON.
     pub error: Option<String>,
+}
+
+impl Attempt {
+    /// An attempt at a revision that nobody has answered, started from nothing; its job's row and the revision's number come
+    /// with its record.
+    pub fn new(revision: &Revision, number: u32, flink_id: String, cluster: String, incarnation: String) -> Self {
+        Self {
+            job: 0,
+            number,
+            flink_id,
+            cluster,
+            submission: Submission::Open,
+            incarnation,
+            spec: revision.spec.clone(),
+            spec_hash: revision.spec_hash.clone(),
+            revision: revision.number,
+            allow_non_restored: false,
+            verdict: None,
+            jar: String::new(),
+            restored_from: None,
+            step: revision.step.clone(),
+            created_at: revision.created_at,
+            answered_at: None,
+            end_state: None,
+            ended_at: None,
+            end_asked_by: None,
+            checkpoint: None,
+            error: None,
+        }
+    }
 }

@@ -50,7 +50,8 @@ pub fn disposable<'a>(snapshots: &'a [Snapshot], attempts: &[Attempt], keep: Kee
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::attempt::{StepKey, Submission};
+    use crate::model::attempt::StepKey;
+    use crate::model::revision::{Revision, RevisionKind, SecretMarks};
 
     fn snapshot(id: i64, attempt: u32, kind: SnapshotKind) -> Snapshot {
         Snapshot {
@@ -73,29 +74,19 @@ mod tests {
     }
 
     fn attempt(number: u32, revision: u32, restored_from: Option<&str>) -> Attempt {
-        Attempt {
+        let wanted = Revision {
             job: 1,
-            number,
-            flink_id: String::new(),
-            cluster: String::new(),
-            submission: Submission::Accepted,
-            incarnation: String::new(),
+            number: revision,
+            kind: RevisionKind::Deploy,
+            origin: None,
             spec: String::new(),
             spec_hash: String::new(),
-            revision,
-            allow_non_restored: false,
-            verdict: None,
-            jar: String::new(),
-            restored_from: restored_from.map(str::to_owned),
+            secrets: SecretMarks::new(),
             step: StepKey { run: 1, path: String::new(), sequence: 0 },
             created_at: 0,
-            answered_at: None,
-            end_state: None,
-            ended_at: None,
-            end_asked_by: None,
-            checkpoint: None,
-            error: None,
-        }
+        };
+        let restored_from = restored_from.map(str::to_owned);
+        Attempt { restored_from, ..Attempt::new(&wanted, number, String::new(), String::new(), String::new()) }
     }
 
     fn ids(snapshots: &[Snapshot], attempts: &[Attempt], count: usize, since: Millis) -> Vec<i64> {

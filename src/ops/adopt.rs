@@ -8,7 +8,7 @@ use super::effect::Acting;
 use super::facts;
 use super::services::Services;
 use super::standing::lock;
-use crate::base::{Error, Result, clock, code};
+use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::{Listed, is_terminal};
@@ -62,30 +62,13 @@ pub async fn adopt(
     let intent = Intent { kind: RevisionKind::Adopt, ..Intent::DEPLOY };
     let revision = deploy::revision(services, acting, &spec, &intent)?;
     let seen_before = newest.as_ref().map_or(0, |attempt| attempt.number);
+    let incarnation = connection.incarnation().await?;
     let attempt = Attempt {
-        job: 0,
-        number: seen_before + 1,
-        flink_id: id.to_owned(),
-        cluster: cluster.to_owned(),
-        submission: Submission::Open,
-        incarnation: connection.incarnation().await?,
-        spec: revision.spec.clone(),
-        spec_hash: revision.spec_hash.clone(),
-        revision: 0,
-        allow_non_restored: false,
-        verdict: None,
-        jar: String::new(),
-        restored_from: None,
-        step: acting.key.clone(),
-        created_at: clock::now(),
-        answered_at: None,
-        end_state: None,
-        ended_at: None,
-        end_asked_by: None,
-        checkpoint: None,
-        error: None,
+        // It runs: it was accepted from the start.
+        submission: Submission::Accepted,
+        ..Attempt::new(&revision, seen_before + 1, id.to_owned(), cluster.to_owned(), incarnation)
     };
-    let attempt = services.store.adopt_attempt(run, &spec.identity, attempt, &revision, seen_before)?;
+    let attempt = services.store.begin_attempt(run, &spec.identity, attempt, &revision, seen_before)?;
     services.store.observe(attempt.job, attempt.number, &listing.state, listing.tasks_running, listing.tasks_total)?;
     Ok(facts::of(&connection, &spec, &attempt, Some(listing), "adopted"))
 }

@@ -96,8 +96,7 @@ pub async fn end(services: &Services, connection: &Connection, attempt: &Attempt
         let Some(seen) = connection.listed(&attempt.flink_id).await? else { return Ok(None) };
         services.store.observe(attempt.job, attempt.number, &seen.state, seen.tasks_running, seen.tasks_total)?;
         if is_terminal(&seen.state) {
-            let checkpoint = ledger::newest(services, connection, attempt).await?;
-            services.store.end_attempt(attempt, &seen.state, seen.end_time, checkpoint.as_deref())?;
+            let checkpoint = ledger::end(services, connection, attempt, &seen).await?;
             return Ok(Some(End { state: seen.state, asked, checkpoint }));
         }
         if !asked {

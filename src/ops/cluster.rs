@@ -9,6 +9,7 @@ use crate::base::clock::Millis;
 use crate::base::{Error, Result, code, duration, suggest};
 use crate::drivers::flink::{Checkpoint, Client, JobException, JobOverview, LatestCheckpoints};
 use crate::drivers::local::{self, cluster as local_cluster};
+use crate::model::job_spec::JobSpec;
 use crate::model::job_status::Listed;
 use crate::model::trace;
 
@@ -154,6 +155,21 @@ impl Connection {
             Err(error) if error.causes().iter().any(|cause| cause.contains("Checkpointing")) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The first of some options of Flink that is set for a job: by its spec, else by its cluster.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn setting_of(&self, spec: &JobSpec, keys: &[&str]) -> Result<Option<String>> {
+        for key in keys {
+            let own = spec.setting(key);
+            let found = if own.is_some() { own } else { self.client.setting(key).await? };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     /// How many checkpoints an execution has completed since it was submitted.

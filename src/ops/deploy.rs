@@ -129,7 +129,7 @@ pub(super) async fn bring(
         _ => None,
     };
     state_guard::is_there(name, restore.as_deref())?;
-    let begin = Begin { run, acting, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
+    let begin = Begin { run, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
     let (attempt, jar) = begin.attempt(services, restore, options.allow_non_restored_state).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
     Ok(facts::of(&connection, spec, &attempt, None, "created"))
@@ -227,8 +227,7 @@ async fn note_end(
     if attempt.end_state.is_some() {
         return Ok(());
     }
-    let checkpoint = ledger::newest(services, connection, attempt).await?;
-    services.store.end_attempt(attempt, &listing.state, listing.end_time, checkpoint.as_deref())
+    ledger::end(services, connection, attempt, listing).await.map(drop)
 }
 
 /// The revision that a spec would be.
@@ -249,7 +248,6 @@ pub(super) fn revision(services: &Services, acting: &Acting, spec: &JobSpec, int
 /// A new attempt on its way into the state.
 pub(super) struct Begin<'a> {
     pub(super) run: &'a Run,
-    pub(super) acting: &'a Acting,
     pub(super) spec: &'a JobSpec,
     pub(super) connection: &'a Connection,
     pub(super) revision: &'a Revision,
@@ -269,28 +267,14 @@ impl Begin<'_> {
         let uploaded = upload::ensure(&self.connection.client, &payload, false).await?;
         let incarnation = self.connection.incarnation().await?;
         let seen = self.newest.map_or(0, |attempt| attempt.number);
+        let flink_id = self.spec.identity.flink_job_id(seen + 1, services.store.salt());
+        let cluster = self.spec.cluster.clone();
         let attempt = Attempt {
-            job: self.newest.map_or(0, |attempt| attempt.job),
-            number: seen + 1,
-            flink_id: self.spec.identity.flink_job_id(seen + 1, services.store.salt()),
-            cluster: self.spec.cluster.clone(),
-            submission: Submission::Open,
-            incarnation,
-            spec: self.revision.spec.clone(),
-            spec_hash: self.revision.spec_hash.clone(),
-            revision: 0,
             allow_non_restored,
-            verdict: None,
             jar: payload.name.clone(),
             restored_from,
-            step: self.acting.key.clone(),
             created_at: clock::now(),
-            answered_at: None,
-            end_state: None,
-            ended_at: None,
-            end_asked_by: None,
-            checkpoint: None,
-            error: None,
+            ..Attempt::new(self.revision, seen + 1, flink_id, cluster, incarnation)
         };
         let attempt = services.store.begin_attempt(self.run, &self.spec.identity, attempt, self.revision, seen)?;
         Ok((attempt, uploaded))

@@ -1,6 +1,6 @@
 //! Where clusters differ from what is recorded and desired. Looks, and changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -49,6 +49,7 @@ impl Drift {
 /// `state.*`. A cluster that cannot be asked is a difference of its own, `unknown`: nothing is concluded from silence.
 pub async fn drift(services: &Services, environment: Option<&str>) -> Result<Vec<Drift>> {
     let mut found = Vec::new();
+    let known = services.store.known_flink_ids()?;
     let mut looks: BTreeMap<String, std::result::Result<(Connection, Vec<Listed>), Error>> = BTreeMap::new();
     for job in services.store.jobs(environment)? {
         let newest = services.store.newest_attempt(job.id)?;
@@ -58,7 +59,8 @@ pub async fn drift(services: &Services, environment: Option<&str>) -> Result<Vec
         }
         match &looks[&cluster] {
             Ok((connection, listed)) => {
-                of_job(services, connection, listed, &job, newest.as_ref(), &mut found).await?;
+                let look = (connection, listed.as_slice());
+                of_job(services, look, &known, &job, newest.as_ref(), &mut found).await?;
             }
             Err(error) => {
                 let hint = error.hint_text().unwrap_or("nothing is concluded from silence; look again").to_owned();
@@ -81,16 +83,15 @@ fn tell(job: &JobRow, cluster: &str, kind: &'static str, text: String, hint: Str
 
 async fn of_job(
     services: &Services,
-    connection: &Connection,
-    listed: &[Listed],
+    (connection, listed): (&Connection, &[Listed]),
+    known: &HashSet<String>,
     job: &JobRow,
     newest: Option<&Attempt>,
     found: &mut Vec<Drift>,
 ) -> Result<()> {
     let name = &job.name;
     let prefix = services.identity(&job.environment, name).prefix();
-    let known = services.store.known_flink_ids()?;
-    let own: Vec<String> = services.store.attempts(job.id)?.into_iter().map(|attempt| attempt.flink_id).collect();
+    let own = services.store.flink_ids_of(&job.environment, name)?;
     let alive: Vec<&Listed> = listed.iter().filter(|listing| !is_terminal(&listing.state)).collect();
     let mut say = |kind, text, hint| found.push(tell(job, &connection.name, kind, text, hint));
 

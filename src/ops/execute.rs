@@ -47,7 +47,7 @@ pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSp
         .hint(format!("wait for it, or `tidegate cancel {}`", spec.identity.job)));
     }
     let revision = deploy::revision(services, acting, spec, &Intent::DEPLOY)?;
-    let begin = Begin { run, acting, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
+    let begin = Begin { run, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
     let (attempt, jar) = begin.attempt(services, None, false).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
     Ok(attempt)

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::services::Services;
+use super::standing::revision_spec;
 use super::wait::job_not_found;
 use crate::base::{Error, Result, clock, code, counted};
-use crate::model::job_spec::JobSpec;
 use crate::model::revision::{Revision, changed_secrets};
 use crate::model::spec_difference;
 
@@ -71,20 +71,13 @@ fn place(services: &Services, step: &crate::model::attempt::StepKey) -> Result<S
 
 /// The names of the parts in which a revision differs from the one before.
 fn changed(name: &str, before: &Revision, revision: &Revision) -> Result<Vec<String>> {
-    let (old, new) = (spec(name, before)?, spec(name, revision)?);
+    let (old, new) = (revision_spec(before, name)?, revision_spec(revision, name)?);
     let mut changed: Vec<String> = new.differences(&old).into_iter().map(str::to_owned).collect();
     if !spec_difference::labels(&old, &new).is_empty() {
         changed.push("labels".to_owned());
     }
     changed.extend(changed_secrets(&before.secrets, &revision.secrets).iter().map(|name| format!("secret {name}")));
     Ok(changed)
-}
-
-fn spec(name: &str, revision: &Revision) -> Result<JobSpec> {
-    serde_json::from_str(&revision.spec).map_err(|error| {
-        Error::new(&code::STATE_CORRUPT, format!("revision {} of `{name}` cannot be read", revision.number))
-            .caused_by(error)
-    })
 }
 
 /// In what two revisions of a job differ, in lines; nothing where the same job runs under the same labels.
@@ -101,7 +94,7 @@ pub fn difference(services: &Services, environment: &str, name: &str, from: u32,
         })
     };
     let (before, after) = (find(from)?, find(to)?);
-    let (old, new) = (spec(name, &before)?, spec(name, &after)?);
+    let (old, new) = (revision_spec(&before, name)?, revision_spec(&after, name)?);
     let mut lines = spec_difference::running(&old, &new);
     lines.extend(spec_difference::labels(&old, &new));
     let secrets = changed_secrets(&before.secrets, &after.secrets);

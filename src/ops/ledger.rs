@@ -6,6 +6,7 @@ use crate::base::Result;
 use crate::drivers::checkpoint_folder::{self, Found};
 use crate::model::attempt::Attempt;
 use crate::model::job_spec::JobSpec;
+use crate::model::job_status::Listed;
 
 /// Flink's options for the folder of checkpoints: since 1.20, and before.
 const FOLDERS: [&str; 2] = ["execution.checkpointing.dir", "state.checkpoints.dir"];
@@ -28,14 +29,21 @@ pub async fn newest(services: &Services, connection: &Connection, attempt: &Atte
 /// # Errors
 /// `flink.*` where the cluster's own folder has to be asked for.
 pub async fn left_behind(connection: &Connection, spec: &JobSpec, attempt: &Attempt) -> Result<Option<Found>> {
-    for key in FOLDERS {
-        let folder = match spec.setting(key) {
-            Some(folder) => Some(folder),
-            None => connection.client.setting(key).await?,
-        };
-        if let Some(folder) = folder {
-            return Ok(checkpoint_folder::newest(&folder, &attempt.flink_id));
-        }
-    }
-    Ok(None)
+    let folder = connection.setting_of(spec, &FOLDERS).await?;
+    Ok(folder.and_then(|folder| checkpoint_folder::newest(&folder, &attempt.flink_id)))
+}
+
+/// Records that an attempt has ended, with its newest state, which it gives.
+///
+/// # Errors
+/// As [`newest`].
+pub async fn end(
+    services: &Services,
+    connection: &Connection,
+    attempt: &Attempt,
+    ended: &Listed,
+) -> Result<Option<String>> {
+    let checkpoint = newest(services, connection, attempt).await?;
+    services.store.end_attempt(attempt, &ended.state, ended.end_time, checkpoint.as_deref())?;
+    Ok(checkpoint)
 }

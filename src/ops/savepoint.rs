@@ -10,6 +10,7 @@ use super::services::Services;
 use super::standing::submitted_spec;
 use crate::base::hash::sha256;
 use crate::base::{Error, Result, clock, code};
+use crate::drivers::checkpoint_folder::bare;
 use crate::drivers::flink::{SavepointRequest, SavepointStatus, Triggered, Version};
 use crate::model::attempt::{Attempt, StepKey};
 use crate::model::job_status::is_terminal;
@@ -35,12 +36,11 @@ pub async fn stop(
     attempt: &Attempt,
     name: &str,
 ) -> Result<String> {
-    let open = services.store.snapshots_of(attempt.job, attempt.number)?;
-    let open = open.into_iter().find(|one| one.status == SnapshotStatus::Open && one.kind == SnapshotKind::Stop);
+    let before = services.store.snapshots_of(attempt.job, attempt.number)?;
+    let open = before.iter().find(|one| one.status == SnapshotStatus::Open && one.kind == SnapshotKind::Stop);
     let snapshot = match open {
-        Some(snapshot) => snapshot,
+        Some(snapshot) => snapshot.clone(),
         None => {
-            let before = services.store.snapshots_of(attempt.job, attempt.number)?;
             let ordinal = ordinal(&before);
             let trigger = trigger(&format!("{}/savepoint/{ordinal}", attempt.flink_id));
             begin(services, run, connection, attempt, name, (SnapshotKind::Stop, trigger, ordinal)).await?
@@ -64,11 +64,11 @@ pub async fn take(
     name: &str,
 ) -> Result<String> {
     let trigger = trigger(&format!("{}/{}/{}/{}", attempt.flink_id, step.run, step.path, step.sequence));
-    let before = services.store.snapshots_of(attempt.job, attempt.number)?;
     let snapshot = match services.store.snapshot_of_trigger(&trigger)? {
         Some(Snapshot { status: SnapshotStatus::Completed, path: Some(path), .. }) => return Ok(path),
         Some(snapshot) => snapshot,
         None => {
+            let before = services.store.snapshots_of(attempt.job, attempt.number)?;
             let how = (SnapshotKind::Savepoint, trigger, ordinal(&before));
             begin(services, run, connection, attempt, name, how).await?
         }
@@ -117,15 +117,8 @@ pub async fn settle(services: &Services, connection: &Connection, attempt: &Atte
 /// `savepoint.no_folder`, `flink.*`.
 pub async fn folder(connection: &Connection, attempt: &Attempt, name: &str) -> Result<String> {
     let spec = submitted_spec(attempt, name)?;
-    for key in FOLDERS {
-        let own = spec.setting(key);
-        let found = match own {
-            Some(folder) => Some(folder),
-            None => connection.client.setting(key).await?,
-        };
-        if let Some(folder) = found {
-            return Ok(folder.trim_end_matches('/').to_owned());
-        }
+    if let Some(folder) = connection.setting_of(&spec, &FOLDERS).await? {
+        return Ok(folder.trim_end_matches('/').to_owned());
     }
     Err(Error::new(
         &code::SAVEPOINT_NO_FOLDER,
@@ -286,12 +279,6 @@ async fn ended_with(connection: &Connection, attempt: &Attempt, target: &str) ->
     let newest = connection.newest_checkpoint(&attempt.flink_id).await?.map(|newest| newest.path);
     let inside = |path: &str| bare(path).starts_with(&format!("{}/", bare(target)));
     Ok(newest.filter(|path| inside(path)))
-}
-
-/// A path without `file:` and its slashes: Flink writes `file:/x` for `file:///x`.
-fn bare(path: &str) -> String {
-    let rest = path.strip_prefix("file:").map(|rest| rest.trim_start_matches('/'));
-    rest.map_or_else(|| path.to_owned(), |rest| format!("/{rest}"))
 }
 
 /// The JobManager that was asked is gone. Where it is highly available the job lives on under its id and no stop is under

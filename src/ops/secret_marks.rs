@@ -20,9 +20,13 @@ const BYTES: usize = 16;
 /// `state.*` where the key cannot be read or made.
 pub(super) fn of(services: &Services, spec: &JobSpec) -> Result<SecretMarks> {
     let mut marks = SecretMarks::new();
-    for name in names(spec) {
+    let names = names(spec);
+    if names.is_empty() {
+        return Ok(marks);
+    }
+    let key = services.store.secret_key()?;
+    for name in names {
         let Ok(value) = services.secrets.resolve(&name) else { continue };
-        let key = services.store.secret_key()?;
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else { continue };
         mac.update(name.as_bytes());
         mac.update(&[0]);

@@ -8,7 +8,7 @@ use super::cluster::{Connection, Start};
 use super::deploy::{self, Intent, Options};
 use super::effect::Acting;
 use super::services::Services;
-use super::standing::{lock, submitted_spec};
+use super::standing::{lock, revision_spec, submitted_spec};
 use super::state_guard;
 use crate::base::{Error, Result, clock, code};
 use crate::model::attempt::{Attempt, Submission};
@@ -156,10 +156,7 @@ async fn go_back(
         (_, None) => return Err(verdict("it was left as it is: there is no revision before it".to_owned())),
         (_, Some(target)) => target,
     };
-    let old: JobSpec = serde_json::from_str(&target.spec).map_err(|error| {
-        Error::new(&code::STATE_CORRUPT, format!("revision {} of `{name}` cannot be read", target.number))
-            .caused_by(error)
-    })?;
+    let old = revision_spec(target, name)?;
     let rewind = match gate.otherwise {
         Otherwise::Rewind => unstable.restored_from.clone(),
         Otherwise::Rollback | Otherwise::Stay => None,

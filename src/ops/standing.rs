@@ -7,7 +7,7 @@ use crate::model::attempt::{Attempt, Submission};
 use crate::model::identity::Identity;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, is_terminal};
-use crate::model::revision::{SecretMarks, changed_secrets};
+use crate::model::revision::{Revision, SecretMarks, changed_secrets};
 use crate::store::{JobRow, Lock};
 
 /// Takes the job's lock: two tidegates never work on one job at once.
@@ -183,6 +183,14 @@ pub(super) fn changed(spec: &JobSpec, attempt: &Attempt) -> Error {
 pub(super) fn submitted_spec(attempt: &Attempt, job: &str) -> Result<JobSpec> {
     serde_json::from_str(&attempt.spec).map_err(|error| {
         Error::new(&code::STATE_CORRUPT, format!("the spec of attempt {} of `{job}` cannot be read", attempt.number))
+            .caused_by(error)
+    })
+}
+
+/// The spec of a revision of a job.
+pub(super) fn revision_spec(revision: &Revision, job: &str) -> Result<JobSpec> {
+    serde_json::from_str(&revision.spec).map_err(|error| {
+        Error::new(&code::STATE_CORRUPT, format!("revision {} of `{job}` cannot be read", revision.number))
             .caused_by(error)
     })
 }

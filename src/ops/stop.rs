@@ -71,8 +71,7 @@ async fn newest_stopped(services: &Services, run: &Run, environment: &str, name:
         .hint("`tidegate ps` says what is known of it; nothing was stopped"));
     };
     if is_terminal(&seen.state) {
-        let checkpoint = ledger::newest(services, &connection, &newest).await?;
-        services.store.end_attempt(&newest, &seen.state, seen.end_time, checkpoint.as_deref())?;
+        ledger::end(services, &connection, &newest, &seen).await?;
         return answer(&again()?, &seen.state, "nothing");
     }
     savepoint::stop(services, run, &connection, &newest, name).await?;

@@ -41,8 +41,7 @@ pub async fn wait_for(
                 services.store.observe(attempt.job, attempt.number, &job.state, job.tasks_running, job.tasks_total)?;
                 let reached = if state == "RUNNING" { job.really_running() } else { job.state == state };
                 if is_terminal(&job.state) {
-                    let checkpoint = ledger::newest(services, &connection, &attempt).await?;
-                    services.store.end_attempt(&attempt, &job.state, job.end_time, checkpoint.as_deref())?;
+                    ledger::end(services, &connection, &attempt, &job).await?;
                     if !reached {
                         return Err(ended(services, &connection, &spec, &attempt, &job, state).await);
                     }

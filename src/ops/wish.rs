@@ -9,7 +9,7 @@ use super::deploy::{self, Intent, Options};
 use super::effect::Acting;
 use super::facts;
 use super::services::Services;
-use super::standing::lock;
+use super::standing::{is_same_job, lock, revision_spec, submitted_spec};
 use super::wait::job_not_found;
 use crate::base::{Error, Result, clock, code, counted};
 use crate::drivers::flink::Version;
@@ -91,15 +91,15 @@ pub fn resolve(services: &Services, job: &JobRow, wish: Wish, step: Option<&Step
     })?;
     let intent = |kind, again| Intent { kind, origin: None, again, rewind: None };
     let (spec, intent, note) = match (wish, begun) {
-        (Wish::Start, _) => (read(job, newest)?, intent(RevisionKind::Deploy, false), None),
-        (Wish::Restart, _) => (read(job, newest)?, intent(RevisionKind::Deploy, true), None),
+        (Wish::Start, _) => (revision_spec(newest, &job.name)?, intent(RevisionKind::Deploy, false), None),
+        (Wish::Restart, _) => (revision_spec(newest, &job.name)?, intent(RevisionKind::Deploy, true), None),
         (Wish::Rescale(parallelism), _) => {
-            let mut spec = read(job, newest)?;
+            let mut spec = revision_spec(newest, &job.name)?;
             spec.parallelism = Some(parallelism);
             (spec, intent(RevisionKind::Rescale, false), None)
         }
         (Wish::Rollback { .. }, Some(begun)) => {
-            let spec = super::standing::submitted_spec(&begun, &job.name)?;
+            let spec = submitted_spec(&begun, &job.name)?;
             let origin = revisions.iter().find(|one| one.number == begun.revision).and_then(|one| one.origin);
             let rewind = begun.restored_from.clone();
             (spec, Intent { kind: RevisionKind::Rollback, origin, again: false, rewind }, None)
@@ -109,11 +109,11 @@ pub fn resolve(services: &Services, job: &JobRow, wish: Wish, step: Option<&Step
             let begun = services.store.newest_attempt(job.id)?.filter(|begun| begun.revision == newest.number);
             let rewind = begun.and_then(|begun| begun.restored_from).filter(|_| matching);
             let intent = Intent { kind: RevisionKind::Rollback, origin: newest.origin, again: false, rewind };
-            (read(job, newest)?, intent, None)
+            (revision_spec(newest, &job.name)?, intent, None)
         }
         (Wish::Rollback { to, matching }, None) => {
             let target = target(job, &revisions, to)?;
-            let spec = read(job, target)?;
+            let spec = revision_spec(target, &job.name)?;
             let state = if matching { Some(matching_state(services, job, target)?) } else { None };
             let note = state.as_ref().map(|state| state.1.clone());
             let rewind = state.map(|state| state.0);
@@ -127,13 +127,6 @@ pub fn resolve(services: &Services, job: &JobRow, wish: Wish, step: Option<&Step
         return Err(super::upload::adopted(&job.name, id));
     }
     Ok(Resolved { spec, intent, note })
-}
-
-fn read(job: &JobRow, revision: &Revision) -> Result<JobSpec> {
-    serde_json::from_str(&revision.spec).map_err(|error| {
-        Error::new(&code::STATE_CORRUPT, format!("revision {} of `{}` cannot be read", revision.number, job.name))
-            .caused_by(error)
-    })
 }
 
 /// Whether the newest revision is a rollback, to the revision that is asked for, whose run died and may be resumed.
@@ -200,9 +193,9 @@ async fn rescaled_live(
 ) -> Result<Option<Value>> {
     let spec = &resolved.spec;
     let Some(attempt) = services.store.newest_attempt(job.id)? else { return Ok(None) };
-    let old: JobSpec = super::standing::submitted_spec(&attempt, &job.name)?;
+    let old: JobSpec = submitted_spec(&attempt, &job.name)?;
     let same = JobSpec { parallelism: old.parallelism, ..spec.clone() };
-    if attempt.submission != Submission::Accepted || !super::standing::is_same_job(&attempt, &same) {
+    if attempt.submission != Submission::Accepted || !is_same_job(&attempt, &same) {
         return Ok(None);
     }
     let connection = services.clusters.connect(&attempt.cluster, Start::No).await?;

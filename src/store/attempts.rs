@@ -14,40 +14,14 @@ use crate::model::run::Run;
 
 impl Store {
     /// Records the intent to submit, together with what is desired and its revision: the id is ours from here on, whatever
-    /// happens to the request. Gives the attempt with its job's row.
+    /// happens to the request. One that is accepted already was started by somebody else, and is adopted. Gives the attempt
+    /// with its job's row.
     ///
     /// `seen` is the number of the newest attempt that the decision was made upon.
     ///
     /// # Errors
     /// `run.superseded` where another process has made an attempt, or taken over the run, since; `state.*`.
     pub fn begin_attempt(
-        &self,
-        run: &Run,
-        identity: &Identity,
-        attempt: Attempt,
-        revision: &Revision,
-        seen: u32,
-    ) -> Result<Attempt> {
-        self.add_attempt(run, identity, attempt, revision, seen)
-    }
-
-    /// Records an execution that somebody else started as an attempt of a job: it was accepted from the start.
-    ///
-    /// # Errors
-    /// As [`Store::begin_attempt`].
-    pub fn adopt_attempt(
-        &self,
-        run: &Run,
-        identity: &Identity,
-        mut attempt: Attempt,
-        revision: &Revision,
-        seen: u32,
-    ) -> Result<Attempt> {
-        attempt.submission = Submission::Accepted;
-        self.add_attempt(run, identity, attempt, revision, seen)
-    }
-
-    fn add_attempt(
         &self,
         run: &Run,
         identity: &Identity,

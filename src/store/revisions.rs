@@ -21,6 +21,18 @@ impl Store {
         })
     }
 
+    /// The number of the newest revision of a job; 0 where there is none.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn newest_revision(&self, job: i64) -> Result<u32> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT ifnull(max(number), 0) FROM revision_rows WHERE job = ?1")?
+                .query_row([job], |row| row.get(0))
+        })
+    }
+
     /// One revision of a job.
     ///
     /// # Errors

@@ -96,24 +96,26 @@ pub(super) fn deploy_options(call: &Call<'_>) -> Result<deploy::Options> {
             otherwise: stable.otherwise.unwrap_or_default(),
         })
     };
-    Ok(deploy::Options {
-        allow_state_loss: options.allow_state_loss,
-        upgrade: options.upgrade.unwrap_or_default(),
-        allow_non_restored_state: options.allow_non_restored_state.unwrap_or_default(),
-        stable: options.stable.map(gate).transpose()?,
-    })
+    let stable = options.stable.map(gate).transpose()?;
+    let common = starting(options.allow_state_loss, options.upgrade, options.allow_non_restored_state);
+    Ok(deploy::Options { stable, ..common })
+}
+
+/// What all that starts a job has in common.
+fn starting(allow_state_loss: Option<String>, upgrade: Option<Mode>, non_restored: Option<bool>) -> deploy::Options {
+    deploy::Options {
+        allow_state_loss,
+        upgrade: upgrade.unwrap_or_default(),
+        allow_non_restored_state: non_restored.unwrap_or_default(),
+        stable: None,
+    }
 }
 
 /// What a call wishes of a job, and with which options.
 pub(super) fn wished(call: &Call<'_>) -> Result<(Wish, deploy::Options)> {
     let start = |index: usize| -> Result<deploy::Options> {
         let options: StartOptions = read(call.name, call.json(index)?)?;
-        Ok(deploy::Options {
-            allow_state_loss: options.allow_state_loss,
-            upgrade: options.upgrade.unwrap_or_default(),
-            allow_non_restored_state: options.allow_non_restored_state.unwrap_or_default(),
-            stable: None,
-        })
+        Ok(starting(options.allow_state_loss, options.upgrade, options.allow_non_restored_state))
     };
     Ok(match call.function.name {
         "start" => (Wish::Start, start(1)?),
@@ -129,12 +131,7 @@ pub(super) fn wished(call: &Call<'_>) -> Result<(Wish, deploy::Options)> {
         _ => {
             let options: RollbackOptions = read(call.name, call.json(1)?)?;
             let matching = matches!(options.state, Some(StateWord::Matching));
-            let others = deploy::Options {
-                allow_state_loss: options.allow_state_loss,
-                upgrade: options.upgrade.unwrap_or_default(),
-                allow_non_restored_state: options.allow_non_restored_state.unwrap_or_default(),
-                stable: None,
-            };
+            let others = starting(options.allow_state_loss, options.upgrade, options.allow_non_restored_state);
             (Wish::Rollback { to: options.to, matching }, others)
         }
     })

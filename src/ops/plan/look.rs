@@ -113,7 +113,7 @@ fn unsettled(look: &mut Look, seen: Option<(&str, &[Listed])>) {
 /// What is recorded and what was seen, in a line that is another one when either has changed.
 pub(super) fn basis(services: &Services, look: &Look) -> Result<String> {
     let revision = match &look.job {
-        Some(job) => services.store.revisions(job.id)?.last().map_or(0, |revision| revision.number),
+        Some(job) => services.store.newest_revision(job.id)?,
         None => 0,
     };
     let attempt = look.newest.as_ref().map_or_else(
