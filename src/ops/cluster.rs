@@ -110,29 +110,33 @@ impl Connection {
     }
 
     /// The path of the newest checkpoint or savepoint that a job can be restored from: the highest id of what it
-    /// completed and what it was itself restored from. What Flink has discarded is gone. Asked of a job that has ended.
+    /// completed and what it was itself restored from. What Flink has discarded is gone. Asked of a job that has ended, as
+    /// the list has it.
     ///
     /// # Errors
     /// `flink.*`.
-    pub async fn newest_checkpoint(&self, id: &str) -> Result<Option<Newest>> {
+    pub async fn newest_checkpoint(&self, ended: &Listed) -> Result<Option<Newest>> {
         let begun = Instant::now();
         let mut patience = None;
         loop {
-            let Some(latest) = self.latest_checkpoints(id).await? else { return Ok(None) };
+            let Some(latest) = self.latest_checkpoints(&ended.id).await? else { return Ok(None) };
             let own = [latest.completed, latest.savepoint].into_iter().flatten();
             let own = own.filter(|checkpoint| !checkpoint.discarded);
             let own: Vec<Newest> = own.filter_map(Newest::own).collect();
-            // Flink answers from a copy that is some seconds old. One that a newer checkpoint has replaced is marked as
-            // discarded there, and the newer one is not in it yet: the answer holds only when the copy is a new one.
-            if own.is_empty() {
-                let patience = match patience {
-                    Some(patience) => patience,
-                    None => *patience.insert(self.refresh_interval().await?),
-                };
-                if begun.elapsed() <= patience {
-                    tokio::time::sleep(Duration::from_millis(100).min(patience)).await;
-                    continue;
+            // Flink answers from a copy that is some seconds old, and can be of before the end: a newer checkpoint is not in
+            // it yet, and an older savepoint would be taken for the newest state. The answer holds only when every copy of
+            // before the end is too old to be served.
+            let (interval, since_end) = match patience {
+                Some(patience) => patience,
+                None => {
+                    let interval = self.refresh_interval().await?;
+                    *patience.insert((interval, self.age_of_end(ended).await?))
                 }
+            };
+            let needed = if own.is_empty() { interval } else { interval.saturating_sub(since_end) };
+            if begun.elapsed() <= needed && !needed.is_zero() {
+                tokio::time::sleep(Duration::from_millis(100).min(needed)).await;
+                continue;
             }
             let restored = latest.restored.and_then(|restored| {
                 let path = restored.external_path?;
@@ -141,6 +145,13 @@ impl Connection {
             // Flink counts on from what it restored; of the same number its own would be the newer one.
             return Ok(restored.into_iter().chain(own).max_by_key(|newest| newest.id));
         }
+    }
+
+    /// How long ago a job ended, by the clock of its JobManager; none at all where it does not say.
+    async fn age_of_end(&self, ended: &Listed) -> Result<Duration> {
+        let now = self.client.job(&ended.id).await?.map_or(0, |job| job.now);
+        let age = if ended.end_time > 0 { now.saturating_sub(ended.end_time) } else { 0 };
+        Ok(Duration::from_millis(u64::try_from(age).unwrap_or(0)))
     }
 
     /// Every how many milliseconds a job takes a checkpoint; none where it takes none by itself.

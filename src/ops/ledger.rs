@@ -15,8 +15,13 @@ const FOLDERS: [&str; 2] = ["execution.checkpointing.dir", "state.checkpoints.di
 ///
 /// # Errors
 /// `flink.*`, `state.*`.
-pub async fn newest(services: &Services, connection: &Connection, attempt: &Attempt) -> Result<Option<String>> {
-    let Some(newest) = connection.newest_checkpoint(&attempt.flink_id).await? else { return Ok(None) };
+pub async fn newest(
+    services: &Services,
+    connection: &Connection,
+    attempt: &Attempt,
+    ended: &Listed,
+) -> Result<Option<String>> {
+    let Some(newest) = connection.newest_checkpoint(ended).await? else { return Ok(None) };
     if newest.is_own {
         services.store.see_checkpoint(attempt, newest.id, &newest.path, newest.triggered_at, newest.bytes)?;
     }
@@ -43,7 +48,7 @@ pub async fn end(
     attempt: &Attempt,
     ended: &Listed,
 ) -> Result<Option<String>> {
-    let checkpoint = newest(services, connection, attempt).await?;
+    let checkpoint = newest(services, connection, attempt, ended).await?;
     services.store.end_attempt(attempt, &ended.state, ended.end_time, checkpoint.as_deref())?;
     Ok(checkpoint)
 }

@@ -272,11 +272,9 @@ enum Step {
 
 /// The newest savepoint of a job that has ended, where it lies in the private folder.
 async fn ended_with(connection: &Connection, attempt: &Attempt, target: &str) -> Result<Option<String>> {
-    let has_ended = connection.listed(&attempt.flink_id).await?.is_some_and(|job| is_terminal(&job.state));
-    if !has_ended {
-        return Ok(None);
-    }
-    let newest = connection.newest_checkpoint(&attempt.flink_id).await?.map(|newest| newest.path);
+    let ended = connection.listed(&attempt.flink_id).await?.filter(|job| is_terminal(&job.state));
+    let Some(ended) = ended else { return Ok(None) };
+    let newest = connection.newest_checkpoint(&ended).await?.map(|newest| newest.path);
     let inside = |path: &str| bare(path).starts_with(&format!("{}/", bare(target)));
     Ok(newest.filter(|path| inside(path)))
 }

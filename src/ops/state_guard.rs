@@ -99,9 +99,9 @@ async fn newest_of(
 ) -> Result<Known> {
     let connection = connections.iter().find(|connection| connection.name == attempt.cluster);
     if let Some(connection) = connection
-        && connection.job(&attempt.flink_id).await?.is_some_and(|job| is_terminal(&job.state))
+        && let Some(ended) = connection.listed(&attempt.flink_id).await?.filter(|job| is_terminal(&job.state))
     {
-        return Ok(match ledger::newest(services, connection, attempt).await? {
+        return Ok(match ledger::newest(services, connection, attempt, &ended).await? {
             Some(path) => Known::Checkpoint(path),
             None => Known::None,
         });

@@ -63,7 +63,7 @@ async fn newest_stopped(services: &Services, run: &Run, environment: &str, name:
     if let Some(end) = ended(&settled) {
         return answer(&settled, &end, "stopped");
     }
-    let Some(seen) = connection.job(&newest.flink_id).await? else {
+    let Some(seen) = connection.listed(&newest.flink_id).await? else {
         return Err(Error::new(
             &code::FLINK_JOB_NOT_FOUND,
             format!("the JobManager of `{}` does not know attempt {} of `{name}`", connection.name, newest.number),

@@ -105,6 +105,25 @@ fn last_state_goes_on_from_the_newest_checkpoint_and_never_from_nothing() {
     assert_eq!(flink.count("POST", "/stop"), 0);
 }
 
+/// Flink serves a copy of some seconds ago: what was completed between it and the end is the newest state all the same.
+#[test]
+fn a_copy_of_before_the_end_is_not_taken_for_the_newest_state() {
+    let (flink, sandbox) = stage();
+    done(&sandbox.run(&["savepoint", "steady"]));
+    let (host, id) = (flink.place(), first_id(&flink));
+    let mut connection = std::net::TcpStream::connect(host).unwrap();
+    let request = format!("GET /jobs/{id}/checkpoints HTTP/1.1\r\nconnection: close\r\n\r\n");
+    std::io::Write::write_all(&mut connection, request.as_bytes()).unwrap();
+    let copy = std::io::read_to_string(connection).unwrap().split_once("\r\n\r\n").unwrap().1.to_owned();
+    assert!(copy.contains("/1/savepoint-"), "{copy}");
+    // Numbers go on after the savepoint.
+    checkpoint(&flink);
+    let newest = checkpoint(&flink);
+    flink.fault("GET", "/checkpoints", 2, Fault::AnswerBefore(Reply::captured(200, copy)));
+    done(&sandbox.run(&["run", "last_state"]));
+    assert_eq!(lives_from(&flink), Some(newest));
+}
+
 #[test]
 fn state_is_abandoned_only_where_it_is_named() {
     let (flink, sandbox) = stage();
