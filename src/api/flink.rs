@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, required};
 use crate::base::{Error, Result, code};
 use crate::model::class::Class;
-use crate::ops::cluster::{Connection, Start};
+use crate::ops::cluster::Start;
+use crate::ops::connection::Connection;
 use crate::ops::effect::Acting;
 
 pub(super) const NAMESPACE: Namespace = Namespace {

@@ -48,6 +48,14 @@ pub fn show(duration: Duration) -> String {
     }
 }
 
+/// An age as users read it: whole seconds, and above a minute the two largest units.
+pub fn age(millis: u64) -> String {
+    match millis {
+        0..60_000 => format!("{}s", millis / 1_000),
+        _ => show(Duration::from_millis(millis)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

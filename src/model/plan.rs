@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::class::Class;
 use crate::base::Error;
 
 /// What would be done with a job, or with something else.
@@ -68,6 +69,74 @@ impl Action {
     }
 }
 
+/// One thing that a run would do for a change, and what may be done about it after a crash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// In a few words: `submit attempt 3`.
+    pub does: String,
+    /// Its effect class.
+    pub class: Class,
+}
+
+/// The task slots that a change needs on its cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SlotDemand {
+    /// The cluster.
+    pub cluster: String,
+    /// Those that the new attempt takes, where its program sets nothing else.
+    pub needed: u64,
+    /// Those that the attempt before gives back first.
+    pub freed: u64,
+    /// Those that are free now.
+    pub free: u64,
+    /// All there are now.
+    pub total: u64,
+}
+
+impl SlotDemand {
+    /// How many are missing where changes, all of one cluster, are made one after the other.
+    pub fn missing<'a>(demands: impl IntoIterator<Item = &'a Self>) -> u64 {
+        let (mut free, mut missing) = (None, 0);
+        for demand in demands {
+            let has = free.unwrap_or(demand.free) + demand.freed;
+            missing += demand.needed.saturating_sub(has);
+            free = Some(has.saturating_sub(demand.needed));
+        }
+        missing
+    }
+}
+
+/// The newest state of a job, as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NewestState {
+    /// `checkpoint`, `savepoint` or `stop`.
+    pub kind: &'static str,
+    /// The attempt that it is of.
+    pub attempt: u32,
+    /// Where it lies.
+    pub path: String,
+    /// How old it is, in milliseconds.
+    #[serde(rename = "age_ms")]
+    pub age: u64,
+}
+
+/// What is to be known of a change before it is agreed upon, beside what it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Outlook {
+    /// The first half of the job's Flink ids.
+    pub identity: Option<String>,
+    /// How long the attempt that runs has been running, in milliseconds.
+    pub running_for: Option<u64>,
+    /// The newest state that is recorded; the cluster may know a newer one.
+    pub newest_state: Option<NewestState>,
+    /// What it needs of its cluster.
+    pub slots: Option<SlotDemand>,
+    /// What would be done, in order.
+    pub steps: Vec<Step>,
+    /// The revision that a `rollback` afterwards goes back to.
+    pub rollback_to: Option<u32>,
+}
+
 /// One effect of a plan.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -81,6 +150,8 @@ pub struct Change {
     pub differences: Vec<String>,
     /// Upon what it was decided: what is recorded of the job, and what its cluster said of it.
     pub basis: String,
+    /// What is to be known beside.
+    pub outlook: Outlook,
     /// Why it would be refused.
     pub blocked: Option<Error>,
 }
@@ -88,6 +159,31 @@ pub struct Change {
 impl Change {
     /// A change that nothing stands against, with no differences to tell.
     pub fn new(action: Action, subject: impl Into<String>, notes: Vec<String>) -> Self {
-        Self { action, subject: subject.into(), notes, differences: Vec::new(), basis: String::new(), blocked: None }
+        Self {
+            action,
+            subject: subject.into(),
+            notes,
+            differences: Vec::new(),
+            basis: String::new(),
+            outlook: Outlook::default(),
+            blocked: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SlotDemand;
+
+    #[test]
+    fn slots_are_counted_over_all_changes_of_a_cluster() {
+        let demand = |needed, freed| SlotDemand { cluster: "c".to_owned(), needed, freed, free: 4, total: 8 };
+        assert_eq!(SlotDemand::missing(&[demand(4, 0)]), 0);
+        assert_eq!(SlotDemand::missing(&[demand(5, 0)]), 1);
+        assert_eq!(SlotDemand::missing(&[demand(5, 1)]), 0);
+        assert_eq!(SlotDemand::missing(&[demand(3, 0), demand(3, 0)]), 2);
+        // One that shrinks makes room for the next.
+        assert_eq!(SlotDemand::missing(&[demand(1, 3), demand(6, 0)]), 0);
+        assert_eq!(SlotDemand::missing(&[]), 0);
     }
 }

@@ -26,6 +26,8 @@ pub enum SnapshotStatus {
     Lost,
     /// It was whole, and we had Flink delete it.
     Disposed,
+    /// A checkpoint that was whole; a newer one of its attempt has been seen since, and Flink keeps the newest few only.
+    Subsumed,
 }
 
 macro_rules! names {
@@ -45,7 +47,8 @@ macro_rules! names {
 }
 
 names!(SnapshotKind { Savepoint = "savepoint", Stop = "stop", Checkpoint = "checkpoint" });
-names!(SnapshotStatus { Open = "open", Completed = "completed", Failed = "failed", Lost = "lost", Disposed = "disposed" });
+names!(SnapshotStatus { Open = "open", Completed = "completed", Failed = "failed", Lost = "lost", Disposed = "disposed",
+    Subsumed = "subsumed" });
 
 /// One row of the state ledger.
 #[derive(Debug, Clone)]
@@ -80,4 +83,55 @@ pub struct Snapshot {
     pub triggered_at: Option<Millis>,
     /// Its size, as Flink tells it.
     pub bytes: Option<u64>,
+}
+
+impl Snapshot {
+    /// When it was taken, as far as is known.
+    pub fn taken_at(&self) -> Millis {
+        self.triggered_at.unwrap_or(self.created_at)
+    }
+}
+
+/// The newest recorded state of an attempt that is newer than the one that would be restored, by Flink's numbers, which
+/// count up within an attempt. `number` is none where nothing of the attempt itself would be restored.
+pub fn newer_than(number: Option<u64>, recorded: &[Snapshot]) -> Option<&Snapshot> {
+    let whole = recorded.iter().filter(|one| one.status == SnapshotStatus::Completed && one.path.is_some());
+    let newest = whole.filter(|one| one.checkpoint.is_some()).max_by_key(|one| one.checkpoint)?;
+    (newest.checkpoint > number).then_some(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(checkpoint: u64, status: SnapshotStatus) -> Snapshot {
+        Snapshot {
+            id: 1,
+            job: 1,
+            attempt: 1,
+            kind: SnapshotKind::Checkpoint,
+            trigger_id: None,
+            target: None,
+            incarnation: String::new(),
+            status,
+            path: Some(format!("file:/c/job/chk-{checkpoint}")),
+            run: None,
+            created_at: 0,
+            completed_at: Some(0),
+            checkpoint: Some(checkpoint),
+            triggered_at: None,
+            bytes: None,
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_and_newer_is_found() {
+        use SnapshotStatus::{Completed, Disposed, Subsumed};
+        let recorded = [seen(7, Subsumed), seen(9, Completed), seen(11, Disposed)];
+        assert_eq!(newer_than(Some(7), &recorded).and_then(|newer| newer.checkpoint), Some(9));
+        assert_eq!(newer_than(None, &recorded).and_then(|newer| newer.checkpoint), Some(9));
+        assert!(newer_than(Some(9), &recorded).is_none());
+        assert!(newer_than(Some(10), &recorded).is_none());
+        assert!(newer_than(None, &recorded[..1]).is_none());
+    }
 }

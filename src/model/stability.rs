@@ -22,6 +22,15 @@ pub enum Otherwise {
 impl Otherwise {
     /// The words of the option `otherwise`.
     pub const WORDS: [&'static str; 3] = ["rollback", "rewind", "stay"];
+
+    /// What it does, in words.
+    pub fn does(self) -> &'static str {
+        match self {
+            Self::Rollback => "go back to the revision before",
+            Self::Rewind => "go back to the revision before and its state",
+            Self::Stay => "leave it as it is",
+        }
+    }
 }
 
 /// What a new attempt has to show.

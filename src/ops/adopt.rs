@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::cluster::{Connection, Start};
+use super::cluster::Start;
+use super::connection::Connection;
 use super::deploy::{self, Intent};
 use super::effect::Acting;
 use super::facts;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::cluster::{Connection, Start};
+use super::cluster::Start;
+use super::connection::Connection;
 use super::effect::Acting;
 use super::facts;
 use super::services::Services;
@@ -34,7 +35,7 @@ pub struct Options {
 }
 
 /// What is brought about, beside the spec.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     /// How the revision comes to be, if it is a new one.
     pub kind: RevisionKind,

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::cluster::{Connection, Start};
+use super::cluster::Start;
+use super::connection::Connection;
+use super::ledger;
 use super::services::Services;
 use super::standing::submitted_spec;
 use crate::base::{Error, Result, clock, counted, duration};
@@ -151,7 +153,7 @@ async fn of_job(
         say("configuration", text, "its own program, or its cluster, sets another one".to_owned());
         return Ok(());
     }
-    let Some(checkpoints) = connection.client.checkpoints(&live.id).await? else { return Ok(()) };
+    let Some(checkpoints) = ledger::look(services, connection, newest).await? else { return Ok(()) };
     let last =
         checkpoints.latest.completed.as_ref().map(|one| one.latest_ack_timestamp.unwrap_or(one.trigger_timestamp));
     let since = clock::now().saturating_sub(last.unwrap_or(live.start_time));

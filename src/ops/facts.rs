@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cluster::Connection;
+use super::connection::Connection;
 use crate::base::clock;
 use crate::model::attempt::Attempt;
 use crate::model::job_spec::JobSpec;

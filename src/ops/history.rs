@@ -1,11 +1,14 @@
-//! What was recorded of a job: its revisions and attempts, and its states. Nobody is asked.
+//! What was recorded of a job: its revisions and attempts, and its states.
 
 use serde_json::{Value, json};
 
+use super::cluster::Start;
+use super::ledger;
 use super::services::Services;
 use super::standing::revision_spec;
 use super::wait::job_not_found;
 use crate::base::{Error, Result, clock, code, counted};
+use crate::model::attempt::Submission;
 use crate::model::revision::{Revision, changed_secrets};
 use crate::model::spec_difference;
 
@@ -102,12 +105,24 @@ pub fn difference(services: &Services, environment: &str, name: &str, from: u32,
     Ok(lines)
 }
 
-/// The savepoints of a job that were asked for, and its checkpoints that were seen, oldest first.
+/// The savepoints of a job that were asked for, and its checkpoints that were seen, oldest first. Where it runs it is
+/// looked at first; where that is not possible it is said, and what is recorded is given.
 ///
 /// # Errors
 /// `job.not_found`, `state.*`.
-pub fn savepoints(services: &Services, environment: &str, name: &str) -> Result<Vec<Value>> {
+pub async fn savepoints(services: &Services, environment: &str, name: &str) -> Result<Vec<Value>> {
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
+    let newest = services.store.newest_attempt(job.id)?;
+    if let Some(newest) = newest.filter(|one| one.submission == Submission::Accepted && one.end_state.is_none()) {
+        let looked = async {
+            let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
+            ledger::look(services, &connection, &newest).await
+        };
+        if let Err(error) = looked.await {
+            let text = format!("`{}` cannot be asked: {error}; this is what is recorded", newest.cluster);
+            services.clusters.progress(&text);
+        }
+    }
     let rows = services.store.snapshots(job.id)?.into_iter().map(|snapshot| {
         json!({
             "attempt": snapshot.attempt,

@@ -1,9 +1,10 @@
 //! What is seen of a job's checkpoints goes into the ledger: nobody's cancel or failure drops a pointer.
 
-use super::cluster::Connection;
+use super::connection::{Connection, Newest};
 use super::services::Services;
 use crate::base::Result;
 use crate::drivers::checkpoint_folder::{self, Found};
+use crate::drivers::flink::Checkpoints;
 use crate::model::attempt::Attempt;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::Listed;
@@ -11,7 +12,21 @@ use crate::model::job_status::Listed;
 /// Flink's options for the folder of checkpoints: since 1.20, and before.
 const FOLDERS: [&str; 2] = ["execution.checkpointing.dir", "state.checkpoints.dir"];
 
-/// The newest checkpoint or savepoint of an attempt that has ended, as its JobManager tells it. It is recorded.
+/// What is known of the checkpoints of an attempt that runs. Those that are whole and there are recorded.
+///
+/// # Errors
+/// `flink.*`, `state.*`.
+pub async fn look(services: &Services, connection: &Connection, attempt: &Attempt) -> Result<Option<Checkpoints>> {
+    let checkpoints = connection.checkpoints(&attempt.flink_id).await?;
+    let own = checkpoints.as_ref().map(Newest::own).unwrap_or_default();
+    for seen in own.into_iter().filter(|seen| !seen.is_gone) {
+        services.store.see_checkpoint(attempt, seen.id, &seen.path, seen.triggered_at, seen.bytes)?;
+    }
+    Ok(checkpoints)
+}
+
+/// The newest checkpoint or savepoint of an attempt that has ended, as its JobManager tells it. Where it is there it is
+/// recorded.
 ///
 /// # Errors
 /// `flink.*`, `state.*`.
@@ -20,12 +35,12 @@ pub async fn newest(
     connection: &Connection,
     attempt: &Attempt,
     ended: &Listed,
-) -> Result<Option<String>> {
+) -> Result<Option<Newest>> {
     let Some(newest) = connection.newest_checkpoint(ended).await? else { return Ok(None) };
-    if newest.is_own {
+    if newest.is_own && !newest.is_gone {
         services.store.see_checkpoint(attempt, newest.id, &newest.path, newest.triggered_at, newest.bytes)?;
     }
-    Ok(Some(newest.path))
+    Ok(Some(newest))
 }
 
 /// The newest checkpoint of an attempt that no JobManager knows any more, where its folder can be read from here: by the
@@ -48,7 +63,8 @@ pub async fn end(
     attempt: &Attempt,
     ended: &Listed,
 ) -> Result<Option<String>> {
-    let checkpoint = newest(services, connection, attempt, ended).await?;
+    let newest = newest(services, connection, attempt, ended).await?;
+    let checkpoint = newest.filter(|newest| !newest.is_gone).map(|newest| newest.path);
     services.store.end_attempt(attempt, &ended.state, ended.end_time, checkpoint.as_deref())?;
     Ok(checkpoint)
 }

@@ -5,6 +5,7 @@ pub mod approval;
 pub mod cancel;
 pub mod capability;
 pub mod cluster;
+pub mod connection;
 pub mod decide;
 pub mod deploy;
 mod divergence;

@@ -1,17 +1,18 @@
 //! What a deploy, an execution or a cancel would do: the same looks, and no hand raised.
 
 mod look;
+mod outlook;
 
 use look::{Look, basis, look};
 use serde_json::{Value, json};
 
-use super::cluster::Connection;
+use super::connection::Connection;
 use super::deploy::{Intent, Options, spec_text};
 use super::services::Services;
 use super::standing::{is_finished, submitted_spec};
 use super::wish::{self, Wish};
 use super::{facts, savepoint, secret_marks, standing, state_guard, upgrade, wait};
-use crate::base::{Error, Result, clock, code, counted};
+use crate::base::{Error, Result, clock, code, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::plan::{Action, Change};
@@ -32,10 +33,11 @@ pub struct Planned {
 /// # Errors
 /// `state.*`, `cluster.unknown`.
 pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options, intent: &Intent) -> Result<Planned> {
-    let look = look(services, spec).await?;
+    let mut look = look(services, spec).await?;
     let basis = basis(services, &look)?;
-    let mut planned = decided(services, spec, options, intent, look).await?;
+    let mut planned = decided(services, spec, options, intent, &mut look).await?;
     planned.change.basis = basis;
+    outlook::outlook(services, spec, (options, intent), &look, &mut planned.change).await?;
     Ok(planned)
 }
 
@@ -44,27 +46,30 @@ async fn decided(
     spec: &JobSpec,
     options: &Options,
     intent: &Intent,
-    look: Look,
+    look: &mut Look,
 ) -> Result<Planned> {
+    let (refused, notes) = (look.refused.take(), std::mem::take(&mut look.notes));
     let (job, newest) = (look.job.as_ref(), look.newest.as_ref());
-    if let Some(error) = look.refused {
+    if let Some(error) = refused {
         return Ok(blocked(services, spec, Action::Unknown, newest, error));
     }
-    if let (Some((connection, listing, attempt)), Some(job)) = (look.live, job) {
-        let old = submitted_spec(&attempt, &spec.identity.job)?;
-        let facts = facts::of(&connection, spec, &attempt, Some(&listing), "unchanged");
+    if let (Some((connection, listing, attempt)), Some(job)) = (&look.live, job) {
+        let old = submitted_spec(attempt, &spec.identity.job)?;
+        let facts = facts::of(connection, spec, attempt, Some(listing), "unchanged");
         let change = |action, notes, differences, blocked| Change {
             differences,
             blocked,
             ..Change::new(action, &spec.identity.job, notes)
         };
-        let runs = format!("attempt {} on `{}` is {}", attempt.number, connection.name, listing.state);
-        let rotated = standing::rotated(services, &attempt, &secret_marks::of(services, spec)?)?;
-        let change = if !standing::is_same_job(&attempt, spec) || !rotated.is_empty() || intent.again {
+        let age = duration::age(outlook::since(listing.start_time));
+        let runs =
+            format!("attempt {} on `{}` is {}, started {age} ago", attempt.number, connection.name, listing.state);
+        let rotated = standing::rotated(services, attempt, &secret_marks::of(services, spec)?)?;
+        let change = if !standing::is_same_job(attempt, spec) || !rotated.is_empty() || intent.again {
             let ending = async {
-                let ending = upgrade::check(&connection, spec, &attempt, options).await?;
+                let ending = upgrade::check(services, connection, spec, attempt, options).await?;
                 if ending == Ending::StopWithSavepoint {
-                    savepoint::folder(&connection, &attempt, &spec.identity.job).await?;
+                    savepoint::folder(connection, attempt, &spec.identity.job).await?;
                 }
                 Ok(ending)
             };
@@ -104,7 +109,7 @@ async fn decided(
         let notes = vec![format!("attempt {} has FINISHED with this spec", newest.number)];
         return Ok(Planned { change: Change::new(Action::Noop, &spec.identity.job, notes), facts });
     }
-    let mut notes = look.notes;
+    let mut notes = notes;
     let restored = match (&intent.rewind, job) {
         (Some(path), _) => Some(path.clone()),
         (None, Some(job)) => {
@@ -139,9 +144,9 @@ async fn decided(
 /// # Errors
 /// `state.*`, `cluster.unknown`.
 pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
-    let look = look(services, spec).await?;
+    let mut look = look(services, spec).await?;
     let newest = look.newest.as_ref();
-    let refused = look.refused.or_else(|| {
+    let refused = look.refused.take().or_else(|| {
         let (_, _, attempt) = look.live.as_ref()?;
         Some(
             Error::new(&code::JOB_TWIN, format!("`{}` already runs as attempt {}", spec.identity.job, attempt.number))
@@ -152,10 +157,13 @@ pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
         return Ok(blocked(services, spec, Action::Execute, newest, error));
     }
     let number = newest.map_or(0, |newest| newest.number) + 1;
-    let mut notes = look.notes;
+    let mut notes = std::mem::take(&mut look.notes);
     notes.push(format!("attempt {number} on `{}`: {}", spec.cluster, brief(spec)));
     let facts = would_be(services, spec, number, look.connection.as_ref(), None, "FINISHED", "observed");
-    Ok(Planned { change: Change::new(Action::Execute, &spec.identity.job, notes), facts })
+    let mut change = Change::new(Action::Execute, &spec.identity.job, notes);
+    let none = (&Options::default(), &Intent::DEPLOY);
+    outlook::outlook(services, spec, none, &look, &mut change).await?;
+    Ok(Planned { change, facts })
 }
 
 /// What [`wish::perform`] would do, and the spec that would run.
@@ -217,7 +225,11 @@ pub async fn end(services: &Services, environment: &str, name: &str, planned: bo
         return Ok(Planned { change: change(Action::Noop, note), facts: facts(end) });
     }
     let note = format!("attempt {} on `{}`; {stays}", newest.number, newest.cluster);
-    Ok(Planned { change: change(action, note), facts: facts(state) })
+    let mut change = change(action, note);
+    change.outlook.identity = Some(services.identity(environment, name).prefix());
+    change.outlook.newest_state = outlook::newest_state(services, Some(&job))?;
+    change.outlook.steps = vec![outlook::ending(newest.number, action != Action::Cancel)];
+    Ok(Planned { change, facts: facts(state) })
 }
 
 fn blocked(services: &Services, spec: &JobSpec, action: Action, newest: Option<&Attempt>, error: Error) -> Planned {

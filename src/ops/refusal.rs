@@ -1,6 +1,6 @@
 //! Flink's refusals and failures in words: the root cause in one line, the statement, its template line.
 
-use super::cluster::Connection;
+use super::connection::Connection;
 use crate::base::code::Code;
 use crate::base::error::Place;
 use crate::base::{Error, code};

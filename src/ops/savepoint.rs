@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::cluster::Connection;
+use super::connection::Connection;
 use super::services::Services;
 use super::standing::submitted_spec;
 use crate::base::hash::sha256;
@@ -274,7 +274,7 @@ enum Step {
 async fn ended_with(connection: &Connection, attempt: &Attempt, target: &str) -> Result<Option<String>> {
     let ended = connection.listed(&attempt.flink_id).await?.filter(|job| is_terminal(&job.state));
     let Some(ended) = ended else { return Ok(None) };
-    let newest = connection.newest_checkpoint(&ended).await?.map(|newest| newest.path);
+    let newest = connection.newest_checkpoint(&ended).await?.filter(|newest| !newest.is_gone).map(|newest| newest.path);
     let inside = |path: &str| bare(path).starts_with(&format!("{}/", bare(target)));
     Ok(newest.filter(|path| inside(path)))
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::cluster::{Connection, Start};
+use super::cluster::Start;
+use super::connection::Connection;
 use super::deploy::{self, Intent, Options};
 use super::effect::Acting;
+use super::ledger;
 use super::services::Services;
 use super::standing::{lock, revision_spec, submitted_spec};
 use super::state_guard;
@@ -127,7 +129,7 @@ async fn progress(
         has_ended: is_terminal(&job.state),
         all_run: job.really_running(),
         state: job.state,
-        checkpoints: connection.completed_checkpoints(id).await?,
+        checkpoints: ledger::look(services, connection, attempt).await?.map_or(0, |seen| seen.counts.completed),
         restarts: counted.max(failures),
         elapsed,
     }))

@@ -1,6 +1,7 @@
 //! How a job stands on its cluster: looked at by the deploy that acts, and by the plan that only tells.
 
-use super::cluster::{Connection, Start};
+use super::cluster::Start;
+use super::connection::Connection;
 use super::services::Services;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};

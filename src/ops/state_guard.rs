@@ -1,6 +1,6 @@
 //! The guard: a job that had state never starts without it.
 
-use super::cluster::Connection;
+use super::connection::Connection;
 use super::ledger;
 use super::services::Services;
 use super::standing::submitted_spec;
@@ -9,13 +9,13 @@ use crate::drivers::checkpoint_folder;
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::is_terminal;
-use crate::model::snapshot::{SnapshotKind, SnapshotStatus};
+use crate::model::snapshot::{Snapshot, SnapshotKind, SnapshotStatus, newer_than};
 use crate::store::JobRow;
 
 /// The checkpoint that a new attempt has to start from; `None` where the job never had state.
 ///
-/// The newest accepted attempt decides. `allow_state_loss` names the attempt whose state is abandoned, and so is valid
-/// once. Of the clusters that are connected the one decides that the attempt ran on; without it what was recorded at its
+/// The newest accepted attempt decides. What would be restored is never older than what is recorded. `allow_state_loss`
+/// names what is abandoned, an attempt's state or the newest of it, and so is valid once. Of the clusters that are connected the one decides that the attempt ran on; without it what was recorded at its
 /// end.
 ///
 /// # Errors
@@ -50,15 +50,35 @@ pub async fn newest_state(
         if !had_state(&spec, attempt) && !is_lost {
             return Ok(None);
         }
-        match newest_of(services, connections, &spec, attempt).await? {
-            Known::Checkpoint(path) => inherited = Some(path),
+        let known = newest_of(services, connections, &spec, attempt).await?;
+        let (path, number) = match known {
+            Known::Checkpoint(path, number) => (Some(path), number),
             // It ended before its first checkpoint: all that it had is what it was started from.
-            Known::None if !is_lost => inherited = attempt.restored_from.clone(),
-            Known::None | Known::Not => return Err(unknown(job, attempt)),
+            Known::None if !is_lost => (attempt.restored_from.clone(), None),
+            Known::None | Known::Not => {
+                let newest = services.store.newest_snapshot(job.id)?.filter(|newest| newest.attempt == attempt.number);
+                return Err(unknown(job, attempt, newest.and_then(|newest| newest.path)));
+            }
+            // It has done its work, and Flink has discarded its checkpoints.
+            Known::Done(path) => return Ok(path),
+        };
+        let recorded = services.store.snapshots_of(job.id, attempt.number)?;
+        if let Some(newer) = newer_than(number, &recorded) {
+            let name = abandoned_name(attempt, newer);
+            if allow_state_loss != Some(name.as_str()) {
+                return Err(older(job, path.as_deref(), newer, &name));
+            }
         }
+        inherited = path;
         break;
     }
     Ok(inherited)
+}
+
+/// How the one state that is abandoned is named: `attempt-3/chk-9`.
+fn abandoned_name(attempt: &Attempt, newer: &Snapshot) -> String {
+    let path = newer.path.as_deref().unwrap_or_default();
+    format!("attempt-{}/{}", attempt.number, path.rsplit('/').next().unwrap_or_default())
 }
 
 /// Whether somebody allowed, by its name `attempt-N`, that the state of an attempt is abandoned.
@@ -86,7 +106,10 @@ pub(super) fn is_there(name: &str, path: Option<&str>) -> Result<()> {
 }
 
 enum Known {
-    Checkpoint(String),
+    /// The newest state, and Flink's number of it where it was made by the attempt itself and the number is known.
+    Checkpoint(String, Option<u64>),
+    /// It finished: this is what it was started from, or a savepoint of it.
+    Done(Option<String>),
     None,
     Not,
 }
@@ -101,8 +124,14 @@ async fn newest_of(
     if let Some(connection) = connection
         && let Some(ended) = connection.listed(&attempt.flink_id).await?.filter(|job| is_terminal(&job.state))
     {
-        return Ok(match ledger::newest(services, connection, attempt, &ended).await? {
-            Some(path) => Known::Checkpoint(path),
+        let newest = ledger::newest(services, connection, attempt, &ended).await?;
+        if ended.state == "FINISHED" {
+            return Ok(Known::Done(newest.map(|newest| newest.path)));
+        }
+        return Ok(match newest {
+            // Flink made a checkpoint and has deleted it: what is older is not the state of the job.
+            Some(newest) if newest.is_gone => Known::Not,
+            Some(newest) => Known::Checkpoint(newest.path, newest.is_own.then_some(newest.id)),
             None => Known::None,
         });
     }
@@ -115,27 +144,29 @@ async fn newest_of(
         let newest = whole.filter(|one| one.kind != SnapshotKind::Checkpoint).max_by_key(|one| one.completed_at);
         services.store.see_checkpoint(attempt, found.number, &found.path, Some(found.completed_at), None)?;
         return Ok(match newest.filter(|one| one.completed_at > Some(found.completed_at)).and_then(|one| one.path) {
-            Some(savepoint) => Known::Checkpoint(savepoint),
-            None => Known::Checkpoint(found.path),
+            // It is newer than every checkpoint that is there, and its number is not known.
+            Some(savepoint) => Known::Checkpoint(savepoint, Some(u64::MAX)),
+            None => Known::Checkpoint(found.path, Some(found.number)),
         });
     }
     // Flink has forgotten the job. What was recorded at its end is final; anything recorded before may be old.
     Ok(match (&attempt.end_state, &attempt.checkpoint) {
-        (Some(_), Some(path)) => Known::Checkpoint(path.clone()),
+        (Some(_), Some(path)) => Known::Checkpoint(path.clone(), Some(u64::MAX)),
+        (Some(end), None) if end == "FINISHED" => Known::Done(attempt.restored_from.clone()),
         (Some(_), None) => Known::None,
         (None, _) => Known::Not,
     })
 }
 
-fn unknown(job: &JobRow, attempt: &Attempt) -> Error {
+fn unknown(job: &JobRow, attempt: &Attempt, newest: Option<String>) -> Error {
     let error = Error::new(
         &code::JOB_STATE_UNKNOWN,
         format!(
-            "attempt {} of `{}` took checkpoints, and the cluster has forgotten which was the newest",
+            "attempt {} of `{}` took checkpoints, and the cluster has forgotten which was the newest, or has deleted it",
             attempt.number, job.name
         ),
     );
-    let error = match &attempt.checkpoint {
+    let error = match newest.or_else(|| attempt.checkpoint.clone()) {
         Some(path) => error.caused_by(format!("the newest one seen, perhaps an old one: {path}")),
         None => error,
     };
@@ -143,4 +174,14 @@ fn unknown(job: &JobRow, attempt: &Attempt) -> Error {
         "to start from nothing and abandon that state, say `deploy(#{{ allow_state_loss: \"attempt-{}\" }})`",
         attempt.number
     ))
+}
+
+fn older(job: &JobRow, path: Option<&str>, newer: &Snapshot, name: &str) -> Error {
+    let would = path.map_or_else(|| "start from nothing".to_owned(), |path| format!("start from {path}"));
+    let newer = newer.path.as_deref().unwrap_or_default();
+    Error::new(&code::JOB_STATE_UNKNOWN, format!("`{}` would {would}, and a newer state of it is recorded", job.name))
+        .caused_by(format!("the newest one recorded: {newer}"))
+        .hint(format!(
+            "if that one is gone for good, `deploy(#{{ allow_state_loss: \"{name}\" }})` goes on from the older one"
+        ))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 
-use super::cluster::Connection;
+use super::connection::Connection;
 use super::refusal;
 use super::services::Services;
 use super::upload;

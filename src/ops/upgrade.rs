@@ -1,8 +1,9 @@
 //! Ends the execution that runs, so that one with another spec can go on from its state.
 
 use super::cancel;
-use super::cluster::Connection;
+use super::connection::{Connection, Newest};
 use super::deploy::Options;
+use super::ledger;
 use super::savepoint;
 use super::services::Services;
 use super::standing::{changed, submitted_spec};
@@ -17,12 +18,21 @@ use crate::model::upgrade::{Ending, Mode, Running, ending};
 ///
 /// # Errors
 /// `job.upgrade_blocked`, `flink.*`.
-pub async fn check(connection: &Connection, spec: &JobSpec, attempt: &Attempt, options: &Options) -> Result<Ending> {
+pub async fn check(
+    services: &Services,
+    connection: &Connection,
+    spec: &JobSpec,
+    attempt: &Attempt,
+    options: &Options,
+) -> Result<Ending> {
     let mode = options.upgrade;
     let name = &spec.identity.job;
     let old = submitted_spec(attempt, name)?;
     let known = match mode {
-        Mode::LastState => connection.has_checkpoint(&attempt.flink_id).await?,
+        Mode::LastState => ledger::look(services, connection, attempt).await?.is_some_and(|seen| {
+            let restored = seen.latest.restored.as_ref().and_then(|restored| restored.external_path.as_ref());
+            restored.is_some() || Newest::own(&seen).iter().any(|own| !own.is_gone)
+        }),
         Mode::Savepoint | Mode::Stateless => false,
     };
     let running = Running {
@@ -56,7 +66,7 @@ pub async fn end(
     options: &Options,
 ) -> Result<()> {
     let name = &spec.identity.job;
-    match check(connection, spec, attempt, options).await? {
+    match check(services, connection, spec, attempt, options).await? {
         Ending::StopWithSavepoint => savepoint::stop(services, run, connection, attempt, name).await.map(drop),
         Ending::Cancel => {
             services.store.ask_end(attempt, &format!("run r{}", run.id))?;

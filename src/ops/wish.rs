@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::cluster::{Connection, Start};
+use super::cluster::Start;
+use super::connection::Connection;
 use super::deploy::{self, Intent, Options};
 use super::effect::Acting;
 use super::facts;

@@ -132,7 +132,8 @@ impl Store {
         })
     }
 
-    /// Records a completed checkpoint that was seen. One that is recorded already stays as it is.
+    /// Records a completed checkpoint that was seen. One that is recorded already stays as it is; older checkpoints of the
+    /// attempt are subsumed by it.
     ///
     /// # Errors
     /// `state.*`.
@@ -165,6 +166,14 @@ impl Store {
                     ],
                 )
                 .map_err(sql)?;
+            // A savepoint of somebody else has a number, too, and stays whatever Flink does with its own checkpoints.
+            transaction
+                .execute(
+                    "UPDATE snapshot_rows SET status = 'subsumed' WHERE job = ?1 AND attempt = ?2 AND checkpoint < ?3
+                       AND kind = 'checkpoint' AND status = 'completed' AND path LIKE '%/chk-%' AND ?4 LIKE '%/chk-%'",
+                    params![attempt.job, attempt.number, integer(checkpoint), path],
+                )
+                .map_err(sql)?;
             Ok(())
         })
     }
@@ -191,6 +200,22 @@ impl Store {
             let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE job = ?1 ORDER BY id"))?;
             let rows = statement.query_map([job], from_row)?;
             rows.collect()
+        })
+    }
+
+    /// The newest whole savepoint or checkpoint of a job that is recorded: by attempt, then by the time at which it was taken.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn newest_snapshot(&self, job: i64) -> Result<Option<Snapshot>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "{SELECT} WHERE job = ?1 AND status = 'completed' AND path IS NOT NULL
+                     ORDER BY attempt DESC, ifnull(triggered_at, created_at) DESC, id DESC LIMIT 1"
+                ))?
+                .query_row([job], from_row)
+                .optional()
         })
     }
 

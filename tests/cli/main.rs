@@ -116,7 +116,10 @@ impl Workspace {
     }
 }
 
-/// Masks moments, ports, durations and process ids of a line.
+/// What an age stands behind.
+const AGES: [&str; 4] = ["started ", "taken ", "\"running_for_ms\": ", "\"age_ms\": "];
+
+/// Masks moments, ports, ages and process ids of a line.
 fn mask_line(line: &str) -> String {
     let mut masked = String::new();
     let mut rest = line;
@@ -134,6 +137,14 @@ fn mask_line(line: &str) -> String {
         {
             masked.push_str("process [pid]");
             rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        } else if let Some((before, after)) = AGES
+            .iter()
+            .find_map(|before| Some((before, rest.strip_prefix(before)?)))
+            .filter(|(_, after)| after.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            masked.push_str(before);
+            masked.push_str("[age]");
+            rest = after.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
         } else {
             let next = rest.chars().next().map_or(1, char::len_utf8);
             masked.push_str(&rest[..next]);

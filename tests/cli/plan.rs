@@ -51,6 +51,25 @@ fn a_job_through_its_life() {
 }
 
 #[test]
+fn a_change_tells_its_newest_state_slots_steps_and_the_way_back() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink);
+    let checkpointing = ", checkpointing: #{ interval: \"1s\" }";
+    workspace.write("scripts/deploy.rhai", &deploy("least: 1", checkpointing));
+    workspace.tidegate(&["run", "deploy"]);
+    let id = flink.executions()[0].job_id.clone();
+    flink.with(|cluster| cluster.complete_checkpoint(&id));
+    // A look at the job records what it has.
+    workspace.tidegate(&["savepoints", "orders"]);
+    workspace.write("scripts/deploy.rhai", &deploy("least: 2", &format!("{checkpointing}, parallelism: 120")));
+    assert_snapshot!("plan_outlook", workspace.tidegate(&["plan", "deploy"]));
+    workspace.write("scripts/stop.rhai", "job::get(\"orders\").stop();\n");
+    assert_snapshot!("plan_outlook_stop", workspace.tidegate(&["plan", "stop"]));
+    workspace.write("scripts/gone.rhai", "job::get(\"orders\").rescale(3);\n");
+    assert_snapshot!("plan_outlook_rescale", workspace.tidegate(&["plan", "gone", "--json"]));
+}
+
+#[test]
 fn the_script_goes_on_with_what_is_known_and_ends_at_what_is_not() {
     let flink = FakeFlink::start();
     let workspace = staged(&flink);

@@ -144,5 +144,6 @@ pub(super) fn do_history(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
 
 pub(super) fn do_savepoints(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     let job = this_job(call)?;
-    history::savepoints(&call.host.services, job.environment(), job.name()).map(Value::Array)
+    let rows = call.host.wait(history::savepoints(&call.host.services, job.environment(), job.name()))?;
+    Ok(Value::Array(rows))
 }

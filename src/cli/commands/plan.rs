@@ -1,14 +1,16 @@
 //! `tidegate plan`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::Session;
 use super::run::parameters;
 use crate::api::planner::Entry;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, counted, duration};
 use crate::cli::Outcome;
 use crate::cli::args;
-use crate::model::plan::Action;
+use crate::model::plan::{Action, Change, SlotDemand};
 use crate::script::planning::{self, Plan};
 use crate::script::runner::Script;
 
@@ -64,6 +66,9 @@ fn show(session: &Session<'_>, plan: &Plan) {
         for difference in &change.differences {
             terminal.data(&format!("         {difference}\n"));
         }
+        for line in outlook(change) {
+            terminal.data(&format!("         {line}\n"));
+        }
         if let Some(error) = &change.blocked {
             terminal.data(&format!("         error[{}]{}: {error}\n", error.code().name, place(error)));
             if let Some((place, text)) = error.places().first().and_then(|place| Some((place, place.excerpt.as_ref()?)))
@@ -78,6 +83,9 @@ fn show(session: &Session<'_>, plan: &Plan) {
             }
         }
     }
+    for line in too_few_slots(plan) {
+        terminal.data(&format!("{line}\n"));
+    }
     if let Some(end) = &plan.end {
         terminal.data(&format!("the plan ends{}: {end}\n", place(end)));
         for cause in end.causes() {
@@ -88,6 +96,59 @@ fn show(session: &Session<'_>, plan: &Plan) {
         terminal.error(error);
     }
     terminal.data(&format!("plan: {}. Nothing was done.\n", summary(plan)));
+}
+
+/// What is to be known of a change beside what it is. Of a job that stays as it is there is nothing to say.
+fn outlook(change: &Change) -> Vec<String> {
+    let outlook = &change.outlook;
+    let mut lines = Vec::new();
+    if !change.action.is_change() {
+        return lines;
+    }
+    if let Some(prefix) = &outlook.identity {
+        lines.push(format!("identity: its Flink ids begin with {prefix}"));
+    }
+    if let Some(newest) = &outlook.newest_state {
+        let age = duration::age(newest.age);
+        lines.push(format!(
+            "newest state recorded: {} of attempt {}, taken {age} ago: {}",
+            newest.kind, newest.attempt, newest.path
+        ));
+    }
+    if let Some(slots) = &outlook.slots {
+        let freed = if slots.freed > 0 {
+            format!(", {} of them its own", slots.freed.min(slots.needed))
+        } else {
+            String::new()
+        };
+        lines.push(format!("slots: {} needed{freed}; {} of {} free", slots.needed, slots.free, slots.total));
+    }
+    if !outlook.steps.is_empty() && change.blocked.is_none() {
+        let steps: Vec<String> = outlook.steps.iter().map(|step| format!("{} ({})", step.does, step.class)).collect();
+        lines.push(format!("steps: {}", steps.join(", ")));
+    }
+    if let Some(revision) = outlook.rollback_to {
+        lines.push(format!("a rollback would go to revision {revision}"));
+    }
+    lines
+}
+
+/// The clusters that have too few slots for all the changes, one after the other.
+fn too_few_slots(plan: &Plan) -> Vec<String> {
+    let mut by_cluster: BTreeMap<&str, Vec<&SlotDemand>> = BTreeMap::new();
+    for demand in plan.entries.iter().filter_map(|entry| entry.change.outlook.slots.as_ref()) {
+        by_cluster.entry(&demand.cluster).or_default().push(demand);
+    }
+    let missing = by_cluster.into_iter().map(|(cluster, demands)| (cluster, SlotDemand::missing(demands)));
+    missing
+        .filter(|(_, missing)| *missing > 0)
+        .map(|(cluster, missing)| {
+            let missing = counted(usize::try_from(missing).unwrap_or(usize::MAX), "slot");
+            format!(
+                "`{cluster}` lacks {missing} for all of this: jobs would wait until TaskManagers with free ones come"
+            )
+        })
+        .collect()
 }
 
 fn at(entry: &Entry) -> String {
@@ -159,6 +220,9 @@ fn as_json(plan: &Plan, environment: &str, skipped: &[Error]) -> Value {
             "action": change.action, "subject": change.subject, "function": entry.function, "class": entry.class,
             "file": entry.place.file, "line": entry.place.line, "column": entry.place.column,
             "notes": change.notes, "differences": change.differences,
+            "identity": change.outlook.identity, "running_for_ms": change.outlook.running_for,
+            "newest_state": change.outlook.newest_state, "slots": change.outlook.slots,
+            "steps": change.outlook.steps, "rollback_to": change.outlook.rollback_to,
             "blocked": change.blocked.as_ref().map(Error::to_json),
         })
     });

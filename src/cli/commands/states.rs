@@ -59,7 +59,7 @@ pub(super) fn savepoints(session: &Session<'_>, of: Option<&OfJob>) -> Result<Ou
     })?;
     let workspace = session.open()?;
     let environment = workspace.environment_name(of.env.as_deref())?;
-    let rows = history::savepoints(&workspace.services, &environment, &of.job)?;
+    let rows = session.wait(history::savepoints(&workspace.services, &environment, &of.job))?;
     if rows.is_empty() && !of.json {
         session
             .terminal

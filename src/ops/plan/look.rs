@@ -4,7 +4,8 @@ use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::Listed;
-use crate::ops::cluster::{Connection, Start};
+use crate::ops::cluster::Start;
+use crate::ops::connection::Connection;
 use crate::ops::services::Services;
 use crate::ops::standing::{self, is_missing, live, recorded};
 use crate::store::JobRow;
@@ -19,6 +20,8 @@ pub(super) struct Look {
     pub(super) elsewhere: Option<Connection>,
     pub(super) listed: Vec<Listed>,
     pub(super) live: Option<(Connection, Listed, Attempt)>,
+    /// The cluster is a local one that is down.
+    pub(super) is_down: bool,
     pub(super) notes: Vec<String>,
     pub(super) refused: Option<Error>,
 }
@@ -37,12 +40,14 @@ pub(super) async fn look(services: &Services, spec: &JobSpec) -> Result<Look> {
         elsewhere: None,
         listed: Vec::new(),
         live: None,
+        is_down: false,
         notes: Vec::new(),
         refused: None,
     };
     match services.clusters.connect(&spec.cluster, Start::No).await {
         Ok(connection) => look.connection = Some(connection),
         Err(error) if error.is(&code::CLUSTER_DOWN) => {
+            look.is_down = true;
             look.notes.push(format!("the local cluster `{}` is down and would be started", spec.cluster));
         }
         Err(error) if error.is(&code::CLUSTER_UNKNOWN) => return Err(error),
