@@ -4,6 +4,7 @@
 pub mod attempt;
 pub mod class;
 pub mod diagnosis;
+pub mod dropped_operators;
 pub mod identity;
 pub mod job_spec;
 pub mod job_status;
@@ -11,6 +12,7 @@ pub mod plan;
 pub mod retention;
 pub mod revision;
 pub mod run;
+pub mod running_configuration;
 pub mod snapshot;
 pub mod spec_difference;
 pub mod sql_form;

@@ -15,6 +15,7 @@ use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::{Listed, is_terminal};
 use crate::model::revision::RevisionKind;
 use crate::model::run::Run;
+use crate::model::running_configuration;
 
 /// Records that the execution `id` on a cluster is the job of this name. From then on it is looked at, stopped, and upgraded
 /// like one that was deployed from here. Idempotent.
@@ -99,8 +100,10 @@ async fn seen(
     listing: &Listed,
 ) -> Result<JobSpec> {
     let mut configuration = std::collections::BTreeMap::new();
-    if let Some(interval) = connection.checkpoint_interval(&listing.id).await? {
-        configuration.insert("execution.checkpointing.interval".to_owned(), format!("{interval} ms"));
+    let runs = connection.checkpoint_configuration(&listing.id).await?;
+    if let Some(interval) = runs.as_ref().and_then(running_configuration::interval) {
+        let interval = format!("{} ms", interval.as_millis());
+        configuration.insert("execution.checkpointing.interval".to_owned(), interval);
     }
     Ok(JobSpec {
         identity,

@@ -41,8 +41,7 @@ pub async fn cancel(services: &Services, environment: &str, name: &str, by: &str
         return Ok(answer(end, "nothing", newest.checkpoint.as_deref()));
     }
     let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
-    services.store.ask_end(&newest, by)?;
-    let Some(end) = end(services, &connection, &newest, name).await? else {
+    let Some(end) = end(services, &connection, &newest, name, by).await? else {
         return Ok(answer(
             "unknown",
             "nothing: the JobManager does not know it any more",
@@ -86,11 +85,17 @@ pub struct End {
 }
 
 /// Cancels an execution, waits until it has ended, and records its end with its newest checkpoint. None where the
-/// JobManager does not know it any more.
+/// JobManager does not know it any more. `by` is who asks for it; where it has ended already nobody did.
 ///
 /// # Errors
 /// `job.timeout`, `flink.*`.
-pub async fn end(services: &Services, connection: &Connection, attempt: &Attempt, name: &str) -> Result<Option<End>> {
+pub async fn end(
+    services: &Services,
+    connection: &Connection,
+    attempt: &Attempt,
+    name: &str,
+    by: &str,
+) -> Result<Option<End>> {
     let mut asked = false;
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -101,6 +106,7 @@ pub async fn end(services: &Services, connection: &Connection, attempt: &Attempt
             return Ok(Some(End { state: seen.state, asked, checkpoint }));
         }
         if !asked {
+            services.store.ask_end(attempt, by)?;
             asked = matches!(connection.client.cancel(&attempt.flink_id).await?, Cancellation::Accepted);
         }
         if Instant::now() >= deadline {

@@ -124,15 +124,13 @@ impl Connection {
         Ok(Duration::from_millis(u64::try_from(age).unwrap_or(0)))
     }
 
-    /// Every how many milliseconds a job takes a checkpoint; none where it takes none by itself.
+    /// How a job takes checkpoints, as `/jobs/:jobid/checkpoints/config` has it; none where it takes none at all.
     ///
     /// # Errors
     /// `flink.*`.
-    pub async fn checkpoint_interval(&self, id: &str) -> Result<Option<u64>> {
-        // Flink's word for "never" is the largest number.
-        const NEVER: u64 = i64::MAX as u64;
+    pub async fn checkpoint_configuration(&self, id: &str) -> Result<Option<serde_json::Value>> {
         match self.client.get(&format!("/jobs/{id}/checkpoints/config")).await {
-            Ok(config) => Ok(config.get("interval").and_then(serde_json::Value::as_u64).filter(|every| *every < NEVER)),
+            Ok(configuration) => Ok(Some(configuration)),
             Err(error) if error.causes().iter().any(|cause| cause.contains("Checkpointing")) => Ok(None),
             Err(error) => Err(error),
         }

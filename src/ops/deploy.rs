@@ -11,7 +11,7 @@ use super::stability::{Gate, UNSTABLE};
 use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
-use super::{ledger, savepoint, secret_marks, state_guard, upgrade};
+use super::{ledger, left_behind, savepoint, secret_marks, state_guard, upgrade};
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
@@ -133,7 +133,11 @@ pub(super) async fn bring(
     let begin = Begin { run, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
     let (attempt, jar) = begin.attempt(services, restore, options.allow_non_restored_state).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
-    Ok(facts::of(&connection, spec, &attempt, None, "created"))
+    let mut facts = facts::of(&connection, spec, &attempt, None, "created");
+    if let Some(operators) = left_behind::operators(services, &connection, &attempt).await {
+        facts["dropped_operators"] = operators.into();
+    }
+    Ok(facts)
 }
 
 /// Drives the job's open attempt, whoever began it, to a known outcome.

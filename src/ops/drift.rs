@@ -12,6 +12,7 @@ use super::standing::submitted_spec;
 use crate::base::{Error, Result, clock, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::{Listed, is_terminal};
+use crate::model::running_configuration;
 use crate::store::JobRow;
 
 /// After how many of its intervals without a checkpoint a job is said to be stalled, and the least time for that.
@@ -144,20 +145,20 @@ async fn of_job(
             say("parallelism", text, format!("`tidegate rescale {name} {wanted}`, or deploy what is meant"));
         }
     }
-    let wanted = spec.setting("execution.checkpointing.interval").and_then(|text| duration::parse(&text).ok());
-    let Some(wanted) = wanted.filter(|_| !spec.is_batch()) else { return Ok(()) };
-    let has = connection.checkpoint_interval(&live.id).await?;
-    if has.is_none_or(|has| u128::from(has) != wanted.as_millis()) {
-        let has = has.map_or_else(|| "none".to_owned(), |has| format!("{has} ms"));
-        let text = format!("a checkpoint every {} ms was deployed, and it runs with {has}", wanted.as_millis());
-        say("configuration", text, "its own program, or its cluster, sets another one".to_owned());
+    if spec.is_batch() {
         return Ok(());
     }
+    let configuration = connection.checkpoint_configuration(&live.id).await?;
+    for one in running_configuration::differences(&spec, configuration.as_ref()) {
+        let text = format!("`{}` was deployed as {}, and it runs with {}", one.option, one.deployed, one.runs);
+        say("configuration", text, "its own program, or its cluster, sets another one".to_owned());
+    }
+    let Some(interval) = configuration.as_ref().and_then(running_configuration::interval) else { return Ok(()) };
     let Some(checkpoints) = ledger::look(services, connection, newest).await? else { return Ok(()) };
     let last =
         checkpoints.latest.completed.as_ref().map(|one| one.latest_ack_timestamp.unwrap_or(one.trigger_timestamp));
     let since = clock::now().saturating_sub(last.unwrap_or(live.start_time));
-    let patience = (wanted * STALLED_INTERVALS).max(STALLED_AT_LEAST);
+    let patience = (interval * STALLED_INTERVALS).max(STALLED_AT_LEAST);
     if u128::from(since.unsigned_abs()) > patience.as_millis() {
         let silence = duration::show(std::time::Duration::from_secs(since.unsigned_abs() / 1000));
         let failed = usize::try_from(checkpoints.counts.failed).unwrap_or(usize::MAX);

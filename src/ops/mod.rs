@@ -19,6 +19,7 @@ pub mod history;
 pub mod inputs;
 pub mod install;
 pub mod ledger;
+mod left_behind;
 pub mod logs;
 pub mod observe;
 pub mod plan;

@@ -126,7 +126,9 @@ async fn newest_of(
     {
         let newest = ledger::newest(services, connection, attempt, &ended).await?;
         if ended.state == "FINISHED" {
-            return Ok(Known::Done(newest.map(|newest| newest.path)));
+            // A savepoint that somebody stopped it with stays; its checkpoints Flink deletes when it has done its work.
+            let kept = newest.filter(|newest| !newest.is_gone).map(|newest| newest.path);
+            return Ok(Known::Done(kept.or_else(|| attempt.restored_from.clone())));
         }
         return Ok(match newest {
             // Flink made a checkpoint and has deleted it: what is older is not the state of the job.

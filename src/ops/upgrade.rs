@@ -68,9 +68,6 @@ pub async fn end(
     let name = &spec.identity.job;
     match check(services, connection, spec, attempt, options).await? {
         Ending::StopWithSavepoint => savepoint::stop(services, run, connection, attempt, name).await.map(drop),
-        Ending::Cancel => {
-            services.store.ask_end(attempt, &format!("run r{}", run.id))?;
-            cancel::end(services, connection, attempt, name).await.map(drop)
-        }
+        Ending::Cancel => cancel::end(services, connection, attempt, name, &format!("run r{}", run.id)).await.map(drop),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::runner::file_name;
 use crate::ops::inputs::Inputs;
+use crate::ops::render::INLINE;
 use crate::ops::services::Services;
 
 /// The name of a script that came from standard input.
@@ -34,6 +35,12 @@ impl Script {
     /// The text of a command that acts through a run, so that it is journaled and can be resumed.
     pub fn of_command(command: &str, text: &str) -> Self {
         Self { name: format!("<{command}>"), text: Some(text.to_owned()) }
+    }
+
+    /// Whether a file that an error names is the text of a command.
+    pub fn is_command(file: &str) -> bool {
+        let name = file.strip_prefix('<').and_then(|name| name.strip_suffix('>'));
+        name.is_some() && ![STDIN, super::repl::NAME, INLINE].contains(&file)
     }
 
     /// Its path below `scripts/`, or what it is called where it is no file.

@@ -47,7 +47,6 @@ fn names_and_parameters() {
         ("missing_parameter", vec!["run", "deploy"]),
         ("wrong_parameter", vec!["run", "deploy", "-p", "city=x", "-p", "rows=many"]),
         ("script_help", vec!["run", "deploy", "--help"]),
-        ("unknown_job", vec!["cancel", "orders"]),
         ("unknown_run", vec!["resume", "r7"]),
         ("not_a_run", vec!["abandon", "seven"]),
         ("unknown_code", vec!["explain", "flink.unreachble"]),
@@ -55,6 +54,7 @@ fn names_and_parameters() {
         assert_snapshot!(name, workspace.tidegate(&arguments));
     }
     assert_snapshot!("no_run_was_recorded", workspace.tidegate(&["runs"]));
+    assert_snapshot!("unknown_job", workspace.tidegate(&["cancel", "orders"]));
 }
 
 #[test]

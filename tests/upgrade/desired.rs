@@ -231,7 +231,7 @@ fn a_rollback_of_the_gate_survives_death_at_every_boundary() {
         number += 1;
         let (flink, sandbox) = stage();
         checkpoint(&flink);
-        let gate = "#{ stable: #{ checkpoints: 1, within: \"30ms\" } }";
+        let gate = "#{ stable: #{ checkpoints: 1, within: \"1ms\" } }";
         write(&sandbox, "scripts/gated.rhai", &script(2, gate));
         if boundaries == 0 {
             let mut process = sandbox.start(&["run", "gated"], None);

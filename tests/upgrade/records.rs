@@ -89,6 +89,15 @@ fn differences_from_what_is_recorded_are_told_and_nothing_is_concluded_from_sile
     let (flink, sandbox) = stage();
     let none = sandbox.run(&["drift"]);
     assert_eq!(none.code(), Some(0), "{}", none.said);
+    flink.with(|cluster| cluster.checkpoint_configuration["interval"] = 5_000.into());
+    flink.with(|cluster| cluster.checkpoint_configuration["externalization"]["delete_on_cancellation"] = true.into());
+    let configured = sandbox.run(&["drift"]);
+    for text in [
+        "`execution.checkpointing.interval` was deployed as 1000 ms, and it runs with 5000 ms",
+        "was deployed as RETAIN_ON_CANCELLATION, and it runs with one that a cancel deletes",
+    ] {
+        assert!(configured.said.contains(text), "{}", configured.said);
+    }
     let id = first_id(&flink);
     let orphan = format!("{}{}", &id[..16], "0".repeat(16));
     flink.with(|cluster| cluster.put_job(&orphan, "other"));

@@ -1,4 +1,4 @@
-//! `tidegate ps`, `logs` and `cancel`.
+//! `tidegate ps` and `logs`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::base::Result;
 use crate::cli::Outcome;
 use crate::cli::args;
 use crate::ops::logs::Tail;
-use crate::ops::{cancel, logs, observe};
+use crate::ops::{logs, observe};
 
 /// How often a followed log is read.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -52,27 +52,6 @@ pub(super) fn ps(session: &Session<'_>, environment: Option<&str>, json: bool) -
         .collect();
     let cells: Vec<Vec<&Value>> = rows.iter().map(|row| row.iter().collect()).collect();
     session.terminal.data(&layout(&columns.map(str::to_owned), &cells));
-    Ok(Outcome::Done)
-}
-
-pub(super) fn cancel(session: &Session<'_>, job: &str, environment: Option<&str>) -> Result<Outcome> {
-    let workspace = session.open()?;
-    let environment = workspace.environment_name(environment)?;
-    let by = format!("tidegate cancel, process {}", std::process::id());
-    let end = session.wait(cancel::cancel(&workspace.services, &environment, job, &by))?;
-    let text = |name: &str| end.get(name).and_then(Value::as_str).unwrap_or_default();
-    let attempt = end.get("attempt").and_then(Value::as_u64).unwrap_or(0);
-    session.terminal.say(&match text("action") {
-        "cancelled" => format!("`{job}` (attempt {attempt}) is {}", text("state")),
-        // "nothing", or "nothing: WHY"
-        did => {
-            let why = did.strip_prefix("nothing: ").map(|why| format!(": {why}")).unwrap_or_default();
-            format!("`{job}` (attempt {attempt}) was {} already{why}", text("state"))
-        }
-    });
-    if !text("checkpoint").is_empty() {
-        session.terminal.say(&format!("its newest checkpoint stays: {}", text("checkpoint")));
-    }
     Ok(Outcome::Done)
 }
 

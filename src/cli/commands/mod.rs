@@ -94,7 +94,7 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Runs { command, limit, json } => runs::runs(&session, command.as_ref(), limit, json),
         Command::Ps { env, json } => jobs::ps(&session, env.as_deref(), json),
         Command::Logs(arguments) => jobs::logs(&session, &arguments),
-        Command::Cancel { job, env } => jobs::cancel(&session, &job, env.as_deref()),
+        Command::Cancel { job, env } => verbs::cancel(&session, &job, env.as_deref()),
         Command::Stop { job, env } => verbs::stop(&session, &job, env.as_deref()),
         Command::Remove { job, env } => verbs::remove(&session, &job, env.as_deref()),
         Command::Start(again) => verbs::again(&session, "start", &again, &[]),

@@ -99,7 +99,7 @@ pub(super) fn tell(session: &Session<'_>, report: Report) -> Outcome {
             return Outcome::Waiting;
         }
         if report.status != RunStatus::Interrupted {
-            session.terminal.error(error);
+            session.terminal.error(&without_command(error));
         }
     }
     match report.status {
@@ -123,6 +123,12 @@ pub(super) fn tell(session: &Session<'_>, report: Report) -> Outcome {
             Outcome::Failed
         }
     }
+}
+
+/// The error without its places in the script of a command: nobody wrote that one.
+fn without_command(error: &Error) -> Error {
+    let places = error.places().iter().filter(|place| !Script::is_command(&place.file)).cloned().collect();
+    error.clone().with_places(places)
 }
 
 pub(super) fn parameters(given: &[String]) -> Result<BTreeMap<String, String>> {

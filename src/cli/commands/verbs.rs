@@ -1,4 +1,4 @@
-//! `tidegate stop`, `start`, `restart`, `rollback`, `rescale` and `remove`: each is a run, and can be resumed.
+//! `tidegate cancel`, `stop`, `start`, `restart`, `rollback`, `rescale` and `remove`: each is a run, and can be resumed.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,15 @@ let job = job::get(params::get("job")).stop();
 let which = "`" + job.name + "` (attempt " + job.attempt + ")";
 log::info(if job.action == "stopped" { which + " is stopped" } else { which + " was " + job.state + " already" });
 if job.checkpoint != () { log::info("its newest state: " + job.checkpoint); }
+"#;
+
+const CANCEL: &str = r#"fn options() { #{ job: params::string("the job") } }
+let job = job::get(params::get("job")).cancel();
+let which = "`" + job.name + "` (attempt " + job.attempt + ")";
+let why = job.action;
+why.replace("nothing", "");
+log::info(if job.action == "cancelled" { which + " is " + job.state } else { which + " was " + job.state + " already" + why });
+if job.checkpoint != () { log::info("its newest checkpoint stays: " + job.checkpoint); }
 "#;
 
 const REMOVE: &str = r#"fn options() { #{ job: params::string("the job") } }
@@ -34,7 +43,11 @@ let which = "`" + again.name + "` (attempt " + again.attempt + ")";
 if again.action == "unchanged" { log::info(which + " runs already"); }
 else if again.action == "finished" { log::info(which + " has FINISHED; `tidegate restart " + again.name + "` runs it again"); }
 else if again.action == "rescaled" { log::info(which + " runs with another parallelism, and was not restarted"); }
-else { log::info(which + " is started from " + if again.restored_from == () { "nothing" } else { again.restored_from }); }
+else {
+    log::info(which + " is started from " + if again.restored_from == () { "nothing" } else { again.restored_from });
+    try { again.wait_for("RUNNING", "2m"); log::info(which + " is RUNNING"); }
+    catch (e) { if e.code != "job.ended" || e.data.state != "FINISHED" { throw e; } log::info(which + " has FINISHED"); }
+}
 "#;
 
 fn run(session: &Session<'_>, verb: &str, text: &str, env: Option<&str>, given: &[(&str, String)]) -> Result<Outcome> {
@@ -45,6 +58,10 @@ fn run(session: &Session<'_>, verb: &str, text: &str, env: Option<&str>, given: 
         given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let report = runner::start(&session.setting(&workspace), &script, &environment, &parameters)?;
     Ok(super::run::tell(session, report))
+}
+
+pub(super) fn cancel(session: &Session<'_>, job: &str, environment: Option<&str>) -> Result<Outcome> {
+    run(session, "cancel", CANCEL, environment, &[("job", job.to_owned())])
 }
 
 pub(super) fn stop(session: &Session<'_>, job: &str, environment: Option<&str>) -> Result<Outcome> {

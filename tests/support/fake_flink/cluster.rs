@@ -59,6 +59,10 @@ pub struct Cluster {
     pub incarnation: u64,
     /// Lets the next savepoints fail with this trace.
     pub savepoints_fail: Option<String>,
+    /// Where its configuration says that checkpoints lie, if it says so.
+    pub checkpoints_dir: Option<String>,
+    /// How each job takes checkpoints, as REST tells it.
+    pub checkpoint_configuration: Value,
     /// The savepoints that were deleted.
     pub disposed: Vec<String>,
     /// What became of the savepoints that were asked for, by trigger id.
@@ -84,6 +88,10 @@ impl Cluster {
             executions: Vec::new(),
             incarnation: 1,
             savepoints_fail: None,
+            checkpoints_dir: None,
+            checkpoint_configuration: json!({"mode": "exactly_once", "interval": 1000, "timeout": 600_000, "min_pause": 0,
+                "max_concurrent": 1, "externalization": {"enabled": true, "delete_on_cancellation": false},
+                "state_backend": "HashMapStateBackend", "unaligned_checkpoints": false, "tolerable_failed_checkpoints": 0}),
             disposed: Vec::new(),
             triggers: BTreeMap::new(),
             jobs: BTreeMap::new(),
@@ -143,6 +151,18 @@ impl Cluster {
         let path = format!("file:/checkpoints/{job_id}/chk-{number}");
         job.checkpoints.push((number, path.clone()));
         path
+    }
+
+    /// Completes a checkpoint of a job that lies in a folder of this machine.
+    pub fn complete_checkpoint_at(&mut self, job_id: &str, path: &str) {
+        let job = self.job(job_id);
+        let number = job.checkpoints.last().map_or(1, |(number, _)| number + 1);
+        job.checkpoints.push((number, path.to_owned()));
+    }
+
+    /// Deletes the checkpoints of a job; REST goes on listing them, as `discarded`.
+    pub fn discard_checkpoints(&mut self, job_id: &str) {
+        self.job(job_id).discarded = true;
     }
 
     /// Forgets a job that has ended, as Flink does after an hour; its id stays burnt.
@@ -249,6 +269,7 @@ impl Cluster {
             restarts: 0,
             restored_from,
             checkpoints: Vec::new(),
+            discarded: false,
             savepoint: None,
             execution,
             startup: self.startup,
@@ -261,6 +282,17 @@ impl Cluster {
         !self.version.starts_with("1.")
     }
 
+    fn configuration(&self) -> Value {
+        let mut set = vec![
+            ("rest.port", self.port.to_string()),
+            ("web.tmpdir", self.tmpdir()),
+            ("heartbeat.timeout", "500".to_owned()),
+            ("state.savepoints.dir", "file:/savepoints".to_owned()),
+        ];
+        set.extend(self.checkpoints_dir.clone().map(|folder| ("state.checkpoints.dir", folder)));
+        set.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
+    }
+
     pub(super) fn answer(&mut self, request: &Request) -> Reply {
         let segments: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         match (request.method.as_str(), segments.as_slice()) {
@@ -270,10 +302,7 @@ impl Cluster {
                 &json!({"refresh-interval": 50, "timezone-name": "UTC", "timezone-offset": 0, "flink-version": self.version,
                         "flink-revision": "fake", "features": {"web-submit": true, "web-cancel": true}}),
             ),
-            ("GET", ["jobmanager", "config"]) => Reply::json(
-                200,
-                &json!([{"key": "rest.port", "value": self.port.to_string()}, {"key": "web.tmpdir", "value": self.tmpdir()}, {"key": "heartbeat.timeout", "value": "500"}, {"key": "state.savepoints.dir", "value": "file:/savepoints"}]),
-            ),
+            ("GET", ["jobmanager", "config"]) => Reply::json(200, &self.configuration()),
             ("GET", ["jobs", "overview"]) => {
                 let jobs: Vec<Value> = self.jobs.iter().map(|(id, job)| job.overview(id, self.is_new())).collect();
                 Reply::json(200, &json!({ "jobs": jobs }))
@@ -363,7 +392,7 @@ impl Cluster {
             },
             ("POST", ["stop"]) => self.save(id, request, true),
             ("POST", ["savepoints"]) => self.save(id, request, false),
-            ("GET", ["checkpoints", "config"]) => Reply::json(200, &json!({"mode": "exactly_once", "interval": 1000})),
+            ("GET", ["checkpoints", "config"]) => Reply::json(200, &self.checkpoint_configuration),
             ("GET", ["savepoints", trigger]) => match self.triggers.get(*trigger) {
                 Some(operation) => Reply::json(200, &json!({"status": {"id": "COMPLETED"}, "operation": operation})),
                 None => Reply::errors(

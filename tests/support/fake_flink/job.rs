@@ -21,6 +21,8 @@ pub(super) struct Job {
     pub(super) restored_from: Option<String>,
     /// Number and path.
     pub(super) checkpoints: Vec<(u64, String)>,
+    /// Whether its checkpoints were deleted.
+    pub(super) discarded: bool,
     /// Number and path of the savepoint that it was stopped with.
     pub(super) savepoint: Option<(u64, String)>,
     pub(super) execution: Option<usize>,
@@ -131,7 +133,8 @@ impl Job {
         let checkpoint = |(number, path): &(u64, String)| {
             json!({"className": "completed", "id": number, "status": "COMPLETED", "is_savepoint": false,
                 "trigger_timestamp": self.begun_millis + number, "latest_ack_timestamp": self.begun_millis + number,
-                "state_size": 1, "checkpoint_type": "CHECKPOINT", "tasks": {}, "external_path": path, "discarded": false})
+                "state_size": 1, "checkpoint_type": "CHECKPOINT", "tasks": {}, "external_path": path,
+                "discarded": self.discarded && !path.contains("/savepoint-")})
         };
         let history: Vec<Value> = self.checkpoints.iter().rev().take(10).map(checkpoint).collect();
         let restored = self.restored_from.as_ref().map(
