@@ -88,12 +88,15 @@ impl Counting {
         self.one_lives(&arguments.join(" "));
     }
 
+    fn live(&self) -> usize {
+        let ended = ["FAILED", "CANCELED", "FINISHED"];
+        let jobs = self.cluster.listed("counting");
+        jobs.iter().filter(|job| !ended.contains(&job["state"].as_str().unwrap())).count()
+    }
+
     /// Exactly one execution lives.
     fn one_lives(&self, after: &str) {
-        let jobs = self.cluster.listed("counting");
-        let ended = ["FAILED", "CANCELED", "FINISHED"];
-        let live = jobs.iter().filter(|job| !ended.contains(&job["state"].as_str().unwrap())).count();
-        assert_eq!(live, 1, "after {after}: {jobs:?}");
+        assert_eq!(self.live(), 1, "after {after}: {:?}", self.cluster.listed("counting"));
     }
 
     /// Waits until it has counted on.
@@ -132,6 +135,10 @@ impl Counting {
         // Once more, as somebody would: it is idempotent, or one more restart.
         let again = workspace.tidegate(arguments);
         assert_eq!(again.code, Some(0), "{arguments:?} after {after:?}: {again}");
+        if ["stop", "cancel", "remove"].contains(&arguments[0]) {
+            assert_eq!(self.live(), 0, "{arguments:?} killed after {after:?}: {again}");
+            workspace.tidegate(&["run", "slow"]).ok();
+        }
         self.one_lives(&format!("{arguments:?} killed after {after:?}"));
         ended.code.is_none()
     }
@@ -157,13 +164,16 @@ fn on(version: &str, kills: u64) {
     }
     let mut killed = 0_u32;
     for index in 0..kills {
-        let actions: [&[&str]; 6] = [
+        let actions: [&[&str]; 9] = [
             &["run", "fast"],
             &["run", "slow_last"],
             &["restart", "counting"],
             &["run", "fast_last"],
             &["run", "slow"],
+            &["stop", "counting"],
             &["rollback", "counting"],
+            &["remove", "counting"],
+            &["cancel", "counting"],
         ];
         let moment = Duration::from_millis(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 2_500);
         let action = actions[usize::try_from(index).unwrap() % actions.len()];
