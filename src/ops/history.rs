@@ -67,6 +67,8 @@ pub fn attempts(services: &Services, environment: &str, name: &str) -> Result<Ve
 /// The script line of a step, or what is known of its run.
 fn place(services: &Services, step: &crate::model::attempt::StepKey) -> Result<String> {
     Ok(match services.store.place_of_step(step)? {
+        // The lines of a command's own text say nothing to anybody.
+        Some((file, _)) if file.starts_with('<') => file,
         Some((file, line)) => format!("{file}:{line}"),
         None => services.store.run(step.run)?.script,
     })

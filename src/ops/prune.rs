@@ -72,7 +72,7 @@ pub async fn prune(
             }
         }
         services.store.dispose_snapshot(&snapshot)?;
-        services.clusters.progress(&format!("{name}: {path} is gone"));
+        services.clusters.progress(&format!("`{name}`: deleted {path}"));
         gone.push(json!({ "job": name, "attempt": snapshot.attempt, "path": path }));
     }
     Ok(gone)

@@ -137,6 +137,12 @@ fn mask_line(line: &str) -> String {
         {
             masked.push_str("process [pid]");
             rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        } else if let Some(after) =
+            rest.strip_prefix("savepoint-").filter(|after| after.starts_with(|c: char| c.is_ascii_hexdigit()))
+        {
+            // Drawn from the salt of the state.
+            masked.push_str("savepoint-[key]");
+            rest = after.trim_start_matches(|c: char| c.is_ascii_hexdigit());
         } else if let Some((before, after)) = AGES
             .iter()
             .find_map(|before| Some((before, rest.strip_prefix(before)?)))

@@ -32,6 +32,36 @@ fn a_job_from_deploy_to_cancel() {
 }
 
 #[test]
+fn a_job_is_stopped_started_restarted_rolled_back_rescaled_saved_and_removed() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink);
+    let job = JOB.replace("\"orders.sql\" }", "\"orders.sql\", checkpointing: #{ interval: \"1s\" } }");
+    workspace.script(&job);
+    for (name, arguments) in [
+        ("verb_savepoint", vec!["savepoint", "orders"]),
+        ("verb_stop", vec!["stop", "orders"]),
+        ("verb_stop_again", vec!["stop", "orders"]),
+        ("verb_start", vec!["start", "orders"]),
+        ("verb_start_again", vec!["start", "orders"]),
+        ("verb_restart", vec!["restart", "orders"]),
+        ("verb_rollback_nowhere", vec!["rollback", "orders"]),
+        ("verb_rescale", vec!["rescale", "orders", "2"]),
+        ("verb_rollback", vec!["rollback", "orders"]),
+        ("verb_history", vec!["history", "orders"]),
+        ("verb_diff", vec!["diff", "orders", "1", "2"]),
+        ("verb_savepoints", vec!["savepoints", "orders"]),
+        ("verb_prune", vec!["savepoints", "prune", "orders", "--keep", "1", "--older-than", "0s"]),
+        ("verb_drift", vec!["drift"]),
+        ("verb_remove", vec!["remove", "orders"]),
+        ("verb_unknown", vec!["restart", "ordres"]),
+    ] {
+        assert_snapshot!(name, workspace.tidegate(&arguments));
+    }
+    flink.refuse();
+    assert_snapshot!("verb_unreachable", workspace.tidegate(&["start", "orders"]));
+}
+
+#[test]
 fn a_clone_without_the_state_starts_no_twin() {
     let flink = FakeFlink::start();
     staged(&flink).script(JOB);

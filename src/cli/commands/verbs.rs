@@ -88,9 +88,8 @@ const PRUNE: &str = r#"fn options() { #{ job: params::string(""), keep: params::
 let jobs = if params::get("job") == "" { job::find() } else { [job::get(params::get("job"))] };
 let gone = 0;
 for job in jobs {
-    let pruned = job.prune_savepoints(#{ keep: params::get("keep"), older_than: params::get("older_than") });
-    for one in pruned { log::info("`" + one.job + "`: deleted " + one.path); }
-    gone += pruned.len();
+    // Each that is deleted is told by it.
+    gone += job.prune_savepoints(#{ keep: params::get("keep"), older_than: params::get("older_than") }).len();
 }
 if gone == 0 { log::info("no savepoint may go"); }
 "#;
