@@ -3,8 +3,10 @@
 
 pub mod attempt;
 pub mod class;
+pub mod class_path;
 pub mod diagnosis;
 pub mod identity;
+pub mod java_class;
 pub mod job_spec;
 pub mod job_status;
 pub mod plan;
