@@ -1,9 +1,10 @@
-//! One outside system each, with typed calls and no policy. Drivers do not import each other.
+//! One outside system each, with typed calls and no policy. Drivers do not import each other, beside the reading of jars and HTTP.
 
 pub mod checkpoint_folder;
 pub mod child;
 pub mod flink;
 pub mod folder;
 pub mod http;
+pub mod jar;
 pub mod local;
 pub mod payload;

@@ -3,9 +3,11 @@
 
 pub mod attempt;
 pub mod class;
+pub mod class_path;
 pub mod diagnosis;
 pub mod dropped_operators;
 pub mod identity;
+pub mod java_class;
 pub mod job_spec;
 pub mod job_status;
 pub mod plan;

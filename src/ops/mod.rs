@@ -18,6 +18,7 @@ pub mod files;
 pub mod history;
 pub mod inputs;
 pub mod install;
+pub mod jar;
 pub mod ledger;
 mod left_behind;
 pub mod logs;
