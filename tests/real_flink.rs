@@ -40,6 +40,7 @@ const ROWS: [&[Scenario]; 2] = [
         ("streaming", streaming::lives_is_seen_and_goes_on_from_its_checkpoint),
         ("clone", streaming::a_clone_without_the_state_starts_no_twin),
         ("launchers", launchers::the_class_that_was_named_ran_with_its_options),
+        ("module", launchers::every_job_of_a_module_is_deployed),
         ("mistakes", mistakes::mistakes_in_sql_are_told_with_their_line),
     ],
     &[("jars", jars::a_jar_with_main_class_and_arguments), ("functions", jars::a_function_in_a_jar_of_the_job)],

@@ -29,6 +29,9 @@ pub enum Command {
         /// The folder; it may exist and must not have the files
         #[arg(default_value = ".")]
         folder: PathBuf,
+        /// One example in place of the first steps: orders (Kafka to a database)
+        #[arg(long, value_name = "NAME")]
+        example: Option<String>,
     },
     /// Install Flink, start it here, and run the first job
     Quickstart {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::definitions;
-use crate::base::{Error, Result, code};
+use crate::base::{Error, Result, code, suggest};
 
 /// The files by their path in the workspace.
 pub const FILES: &[(&str, &[u8])] = &[
@@ -14,19 +14,44 @@ pub const FILES: &[(&str, &[u8])] = &[
     ("jars/launcher.jar", include_bytes!("../../jars/launcher.jar")),
     ("jars/launcher/com/example/Launcher.java", include_bytes!("../../jars/launcher/com/example/Launcher.java")),
     ("scripts/launcher.rhai", include_bytes!("../../scripts/launcher.rhai")),
+    ("scripts/module.rhai", include_bytes!("../../scripts/module.rhai")),
     ("scripts/quickstart.rhai", include_bytes!("../../scripts/quickstart.rhai")),
     ("scripts/streaming.rhai", include_bytes!("../../scripts/streaming.rhai")),
     ("templates/quickstart.sql", include_bytes!("../../templates/quickstart.sql")),
     ("templates/streaming.sql", include_bytes!("../../templates/streaming.sql")),
 ];
 
-/// Writes the workspace. Where one of its files is there already, nothing is written at all.
+/// A workspace that shows one thing, by its name: what `tidegate init --example NAME` writes.
+const EXAMPLES: &[(&str, &[(&str, &[u8])])] = &[(
+    "orders",
+    &[
+        ("tidegate.yaml", include_bytes!("orders_example.yaml")),
+        (".gitignore", b".tidegate/\n"),
+        ("scripts/orders.rhai", include_bytes!("../../scripts/orders.rhai")),
+        ("templates/orders.sql", include_bytes!("../../templates/orders.sql")),
+    ],
+)];
+
+/// The names of the examples.
+pub fn examples() -> impl Iterator<Item = &'static str> {
+    EXAMPLES.iter().map(|(name, _)| *name)
+}
+
+fn files_of(example: Option<&str>) -> Result<&'static [(&'static str, &'static [u8])]> {
+    let Some(wanted) = example else { return Ok(FILES) };
+    let found = EXAMPLES.iter().find(|(name, _)| *name == wanted).map(|(_, files)| *files);
+    found.ok_or_else(|| {
+        Error::new(&code::USAGE, format!("there is no example `{wanted}`")).hint(suggest::hint(wanted, examples()))
+    })
+}
+
+/// Writes the workspace, or that of an example. Where one of its files is there already, nothing is written at all.
 ///
 /// # Errors
-/// `workspace.exists`, `file.invalid`.
-pub fn init(folder: &Path) -> Result<Vec<&'static str>> {
+/// `workspace.exists`, `file.invalid`, `usage` for an example that there is not.
+pub fn init(folder: &Path, example: Option<&str>) -> Result<Vec<&'static str>> {
     // A user's .gitignore stays what it is.
-    let files = FILES.iter().filter(|(name, _)| *name != ".gitignore" || !folder.join(name).exists());
+    let files = files_of(example)?.iter().filter(|(name, _)| *name != ".gitignore" || !folder.join(name).exists());
     if let Some((name, _)) = files.clone().find(|(name, _)| folder.join(name).exists()) {
         return Err(Error::new(
             &code::WORKSPACE_EXISTS,
@@ -86,9 +111,14 @@ mod tests {
     fn a_workspace_is_written_once() {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("My Jobs");
-        init(&folder).unwrap();
+        init(&folder, None).unwrap();
         let file = super::super::file::read(&folder).unwrap();
         assert_eq!(file.name, "my-jobs");
-        assert!(init(&folder).unwrap_err().is(&code::WORKSPACE_EXISTS));
+        for example in examples() {
+            let folder = outer.path().join(example);
+            init(&folder, Some(example)).unwrap();
+            assert_eq!(super::super::file::read(&folder).unwrap().name, example);
+        }
+        assert!(init(&folder, None).unwrap_err().is(&code::WORKSPACE_EXISTS));
     }
 }

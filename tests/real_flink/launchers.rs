@@ -50,6 +50,31 @@ pub(crate) fn the_class_that_was_named_ran_with_its_options(cluster: &Cluster) {
     );
 }
 
+/// Every class of the jar that is a job runs, and what came and went since the last time is told.
+pub(crate) fn every_job_of_a_module_is_deployed(cluster: &Cluster) {
+    let workspace = Workspace::session("module", &cluster.url);
+    workspace.script("before", "state::set(\"module/classes\", [\"com.example.Audit\", \"com.example.Old\"]);\n");
+    workspace.tidegate(&["run", "before"]).ok();
+    let ended = workspace.tidegate(&["run", "module"]).ok();
+    let told = ended.err.clone();
+    assert_eq!(told.matches("new in the module: com.example.").count(), 4, "{ended}");
+    assert!(told.contains("gone from the module: com.example.Old; "), "{ended}");
+    assert!(told.contains("`tidegate remove old`") && !told.contains("Audit"), "{ended}");
+    let names = ["audit", "clicks", "orders", "payments", "users"];
+    let lines: Vec<&str> = ended.out.lines().map(|line| line.split(':').next().unwrap()).collect();
+    assert_eq!(lines, names);
+    operators(cluster, &workspace, &[("orders", "Orders <--rate|10|--topic|orders>"), ("users", "Users <>")]);
+    // Nothing came or went since, and what has finished is left alone.
+    let again = workspace.tidegate(&["run", "module"]).ok();
+    assert!(!again.err.contains("the module") && again.out == ended.out, "{again}");
+    let script = "import \"std/launcher\" as launcher;\n\
+        launcher::reflective(\"com.example.Launcher\", \"com.exmaple.Orders\", #{}, #{ jar: \"jars/launcher.jar\" });\n";
+    workspace.script("misspelt", script);
+    let refused = workspace.tidegate(&["run", "misspelt"]);
+    assert!(refused.err.contains("there is no class `com.exmaple.Orders`"), "{refused}");
+    assert!(refused.err.contains("it has: com.example.Orders"), "{refused}");
+}
+
 /// Checks that each job has an operator of this name, which its class makes of its own name and its options.
 fn operators(cluster: &Cluster, workspace: &Workspace, expected: &[(&str, &str)]) {
     for (name, operator) in expected {

@@ -75,6 +75,14 @@ impl Workspace {
         Self { root, _folder: folder }
     }
 
+    /// The workspace of an example.
+    pub(crate) fn example(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join(name);
+        finish(program(folder.path()).args(["init", "--example", name]).arg(&root)).ok();
+        Self { root, _folder: folder }
+    }
+
     /// The same with this as its only cluster: `{ kind: session, url: "..." }`.
     pub(crate) fn on(name: &str, cluster: &str) -> Self {
         let workspace = Self::init(name);

@@ -79,7 +79,7 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
     listen(&runtime, &cancel, terminal)?;
     let session = Session { terminal, cancel, runtime, folder: arguments.workspace.as_deref() };
     let outcome = match arguments.command {
-        Command::Init { folder } => init::init(&session, &folder),
+        Command::Init { folder, example } => init::init(&session, &folder, example.as_deref()),
         Command::Quickstart { env } => quickstart::quickstart(&session, env.as_deref()),
         Command::Run(arguments) => run::run(&session, &arguments),
         Command::Repl { env, yes } => repl::repl(&session, env.as_deref(), yes),
