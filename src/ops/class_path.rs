@@ -140,7 +140,7 @@ fn version_warnings(jars: &[Named<'_>]) -> Vec<String> {
 }
 
 fn ambiguous(spec: &JobSpec, jars: &[Named<'_>], asked: &Asked) -> Option<Error> {
-    let [(one, here), (other, there)] = Provided::by(jars).twins(&asked.identifier)?;
+    let [(one, here), (other, there)] = Provided::by(jars).twins(asked.asks, &asked.identifier)?;
     let message = format!(
         "`{}`: two factories bring the {} `{}` of table `{}`",
         spec.identity.job,
@@ -167,7 +167,7 @@ fn at(error: Error, spec: &JobSpec, asked: &Asked) -> Error {
 fn lacking(asked: &[Asked], provided: &Provided<'_>, flink: Option<&str>) -> Vec<Lack> {
     let mut found: Vec<Lack> = Vec::new();
     for one in asked {
-        let lack = if !provided.has(&one.identifier) && !OF_FLINK.contains(&one.identifier.as_str()) {
+        let lack = if !provided.has(one.asks, &one.identifier) && !OF_FLINK.contains(&one.identifier.as_str()) {
             // What `format` means is a matter of the connector.
             if one.asks == Asks::Format && !connectors::takes_formats(&one.connector) {
                 continue;
@@ -237,8 +237,11 @@ fn hint(lack: &Lack, provided: &Provided<'_>) -> String {
     match &lack.artifact {
         Some(artifact) => format!("it comes with {artifact}: name that in `dependencies`, or its jars in `jars`"),
         None => {
-            let names: Vec<String> =
-                provided.identifiers().map(str::to_owned).chain(connectors::identifiers().map(str::to_owned)).collect();
+            let names: Vec<String> = provided
+                .identifiers(lack.asked.asks)
+                .map(str::to_owned)
+                .chain(connectors::identifiers().map(str::to_owned))
+                .collect();
             match suggest::nearest(&lack.asked.identifier, names.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`? Else name the jar that brings it in `jars`"),
                 None => "name the jar that brings it in `jars`, or the artifact in `dependencies`".to_owned(),
