@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::connectors::Asks;
+
 /// What one jar brings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JarFacts {
@@ -69,6 +71,17 @@ pub enum Makes {
     Catalog,
     /// Something else, or what cannot be told.
     Other,
+}
+
+impl Makes {
+    /// Whether a table that asks for a connector, or for a format, needs one that makes this.
+    pub fn is_for(self, asks: Asks) -> bool {
+        match self {
+            Self::Source | Self::Sink => asks == Asks::Connector,
+            Self::Decoding | Self::Encoding | Self::BulkReading | Self::BulkWriting => asks == Asks::Format,
+            Self::Catalog | Self::Other => false,
+        }
+    }
 }
 
 /// A class by the hash of its name, and what its bytes are known by.
@@ -255,25 +268,26 @@ impl<'a> Provided<'a> {
         provided
     }
 
-    /// Whether some jar brings a table or a format of this name.
-    pub fn has(&self, identifier: &str) -> bool {
-        self.by_identifier.get(identifier).is_some_and(|found| {
-            found.iter().any(|(factory, _)| factory.makes.iter().any(|one| *one != Makes::Catalog))
-        })
+    /// Whether some jar brings a connector or a format of this name.
+    pub fn has(&self, asks: Asks, identifier: &str) -> bool {
+        let found = self.by_identifier.get(identifier).into_iter().flatten();
+        let mut makes = found.flat_map(|(factory, _)| &factory.makes);
+        makes.any(|makes| *makes == Makes::Other || makes.is_for(asks))
     }
 
-    /// The identifiers of tables and formats.
-    pub fn identifiers(&self) -> impl Iterator<Item = &'a str> {
-        self.by_identifier.keys().copied().filter(|identifier| self.has(identifier))
+    /// The identifiers of connectors or formats.
+    pub fn identifiers(&self, asks: Asks) -> impl Iterator<Item = &'a str> {
+        self.by_identifier.keys().copied().filter(move |identifier| self.has(asks, identifier))
     }
 
-    /// Two factories that Flink cannot choose between: other classes, the same identifier, and both make the same.
-    pub fn twins(&self, identifier: &str) -> Option<[(&'a Factory, At); 2]> {
+    /// Two factories that Flink cannot choose between: other classes, the same identifier, and both make the same of what
+    /// is asked for.
+    pub fn twins(&self, asks: Asks, identifier: &str) -> Option<[(&'a Factory, At); 2]> {
         let found = self.by_identifier.get(identifier)?;
         found.iter().enumerate().find_map(|(index, one)| {
             let other = found[index + 1..].iter().find(|other| {
                 let mut both = one.0.makes.intersection(&other.0.makes);
-                other.0.class != one.0.class && both.any(|makes| *makes != Makes::Other)
+                other.0.class != one.0.class && both.any(|makes| makes.is_for(asks))
             })?;
             Some([*one, *other])
         })
@@ -343,13 +357,16 @@ mod tests {
             makes: makes.iter().copied().collect(),
         };
         let facts = |factories: Vec<Factory>| JarFacts { parts: vec![Part { factories, ..Part::default() }] };
-        let twins = |other: Factory| {
-            let (one, two) = (facts(vec![factory("a.A", &[Makes::Source, Makes::Sink])]), facts(vec![other]));
+        let twins_of = |one: Factory, other: Factory| {
+            let (one, two) = (facts(vec![one]), facts(vec![other]));
             let jars = [Named { path: "1", facts: &one }, Named { path: "2", facts: &two }];
-            Provided::by(&jars).twins("x").is_some()
+            Provided::by(&jars).twins(Asks::Connector, "x").is_some()
         };
+        let twins = |other: Factory| twins_of(factory("a.A", &[Makes::Source, Makes::Sink]), other);
         assert!(twins(factory("b.B", &[Makes::Sink])));
         assert!(!twins(factory("a.A", &[Makes::Source, Makes::Sink])));
         assert!(!twins(factory("b.Catalog", &[Makes::Catalog])));
+        // As in the jar of the JDBC connector: no table asks for a catalog.
+        assert!(!twins_of(factory("a.Catalog", &[Makes::Catalog]), factory("b.Catalog", &[Makes::Catalog])));
     }
 }

@@ -4,6 +4,7 @@
 pub mod attempt;
 pub mod class;
 pub mod class_path;
+pub mod connectors;
 pub mod diagnosis;
 pub mod dropped_operators;
 pub mod identity;

@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod approval;
 pub mod cancel;
 pub mod capability;
+pub mod class_path;
 pub mod cluster;
 pub mod connection;
 pub mod decide;

@@ -1,6 +1,4 @@
-//! Writes small class files for tests.
-
-use crate::drivers::payload::stored_jar;
+//! Writes small class files for tests. Tests of the command line have it by its path, so it uses nothing of this crate.
 
 /// A class to write.
 #[derive(Debug, Clone, Default)]
@@ -192,11 +190,4 @@ fn code(pool: &mut Pool, instructions: &[u8]) -> Vec<u8> {
     let length = u32::try_from(instructions.len()).unwrap();
     let body = [&[0, 1, 0, 1], &length.to_be_bytes()[..], instructions, &[0, 0, 0, 0]].concat();
     [&attribute[..], &u32::try_from(body.len()).unwrap().to_be_bytes(), &body].concat()
-}
-
-/// A jar of classes and other entries.
-pub(crate) fn jar(classes: &[ClassWriter], others: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut entries: Vec<(String, Vec<u8>)> = classes.iter().map(ClassWriter::entry).collect();
-    entries.extend(others.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())));
-    stored_jar(&entries).unwrap()
 }

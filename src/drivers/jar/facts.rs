@@ -172,3 +172,19 @@ fn interfaces<R: Read + Seek>(
     }
     Ok(())
 }
+
+/// The class of a jar whose entry has this [`name_hash`], the jars inside included.
+///
+/// # Errors
+/// As [`facts`].
+pub fn class_of_hash(path: &Path, hash: u64) -> Result<Option<String>> {
+    fn find<R: Read + Seek>(archive: &Archive<R>, hash: u64) -> Option<String> {
+        let entry = archive.names().find(|name| is_class(name) && name_hash(name) == hash)?;
+        Some(entry.strip_suffix(".class")?.replace('/', "."))
+    }
+    let mut archive = open(path)?;
+    if let Some(name) = find(&archive, hash) {
+        return Ok(Some(name));
+    }
+    Ok(archive.libraries()?.iter().find_map(|library| find(library, hash)))
+}

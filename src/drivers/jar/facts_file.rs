@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::facts::facts;
 use crate::base::{Error, Result, code};
@@ -76,4 +77,31 @@ fn keep(facts: &JarFacts, file: &Path) -> Result<()> {
         let _ = std::fs::remove_file(&partial);
         failed(error)
     })
+}
+
+/// [`kept`] for several jars, on as many cores as there are; in their order.
+///
+/// # Errors
+/// That of the first jar that has one.
+pub fn all_kept(jars: &[(PathBuf, PathBuf)]) -> Result<Vec<JarFacts>> {
+    let mut found: Vec<Option<Result<JarFacts>>> = jars.iter().map(|(_, file)| read_kept(file).map(Ok)).collect();
+    let open: Vec<usize> = (0..jars.len()).filter(|index| found[*index].is_none()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut read = Vec::new();
+        while let Some(index) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
+            read.push((*index, kept(&jars[*index].0, &jars[*index].1)));
+        }
+        read
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8).min(open.len());
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let parts = std::iter::once(Ok(work())).chain(workers.into_iter().map(std::thread::ScopedJoinHandle::join));
+        for (index, read) in parts.flatten().flatten() {
+            found[index] = Some(read);
+        }
+    });
+    // One that a thread did not come to is read here.
+    found.into_iter().zip(jars).map(|(read, (jar, file))| read.unwrap_or_else(|| kept(jar, file))).collect()
 }

@@ -15,8 +15,8 @@ mod services;
 pub use archive::{Archive, is_library, not_there, open, open_bytes, unreadable};
 pub use classes::{class, classes};
 pub use entry_class::entry_class;
-pub use facts::facts;
-pub use facts_file::{kept, read_kept};
+pub use facts::{class_of_hash, facts};
+pub use facts_file::{all_kept, kept, read_kept};
 pub use manifest::{MANIFEST, Manifest, main_class_of, manifest};
 pub use services::services;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::class_file::{ClassFile, Text};
-use super::class_writer::{ClassWriter, Gives, jar};
+use super::class_writer::{ClassWriter, Gives};
 use super::*;
 use crate::base::code;
 use crate::drivers::payload::stored_jar;
@@ -27,6 +27,13 @@ impl Jars {
         std::fs::write(&path, bytes).unwrap();
         path
     }
+}
+
+/// A jar of classes and other entries.
+fn jar(classes: &[ClassWriter], others: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut entries: Vec<(String, Vec<u8>)> = classes.iter().map(ClassWriter::entry).collect();
+    entries.extend(others.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())));
+    stored_jar(&entries).unwrap()
 }
 
 const FACTORIES: &str = "META-INF/services/org.apache.flink.table.factories.Factory";
