@@ -328,7 +328,7 @@ pub fn journaled(call: &mut Call<'_>, body: &mut dyn FnMut(&mut Call<'_>, &Actin
         return body(call, &Acting { key, recovering: false, begun_at: 0 });
     }
     if let Some(confirm) = &host.confirm
-        && matches!(call.function.class, Class::Set | Class::Keyed | Class::Opaque)
+        && matches!(call.function.class, Class::Set | Class::Keyed | Class::Tagged | Class::Opaque)
     {
         confirm.confirm(call.name, &arguments)?;
         // Somebody took his time.

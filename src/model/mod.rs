@@ -2,8 +2,11 @@
 //! clock, a file or a network.
 
 pub mod attempt;
+pub mod build;
 pub mod class;
 pub mod diagnosis;
+pub mod git_address;
+pub mod git_project;
 pub mod identity;
 pub mod job_spec;
 pub mod job_status;
