@@ -3,7 +3,9 @@
 use rhai::{Dynamic, Map};
 use serde_json::{Number, Value};
 
+use super::artifact::Artifact;
 use super::handle::Job;
+use super::jar::Jar;
 use super::spec::Spec;
 use crate::base::secret::{Piece, SecretText};
 use crate::base::{Error, Result, code};
@@ -56,6 +58,12 @@ pub fn to_json(value: &Dynamic, path: &str) -> Result<Value> {
     if let Some(spec) = value.read_lock::<Spec>() {
         return Ok(spec.to_json());
     }
+    if let Some(artifact) = value.read_lock::<Artifact>() {
+        return Ok(artifact.to_json());
+    }
+    if let Some(jar) = value.read_lock::<Jar>() {
+        return Ok(jar.to_json());
+    }
     let kind = type_name(value);
     let error = Error::new(&code::ARGUMENT_INVALID, format!("{path}: {kind} cannot be passed here"));
     Err(if value.is_fnptr() {
@@ -82,6 +90,12 @@ pub fn from_json(value: &Value) -> Dynamic {
             }
             if let Some(secret) = secret_from_json(value) {
                 return Dynamic::from(secret);
+            }
+            if let Some(artifact) = Artifact::from_json(value) {
+                return Dynamic::from(artifact);
+            }
+            if let Some(jar) = Jar::from_json(value) {
+                return Dynamic::from(jar);
             }
             let map: Map = map.iter().map(|(key, value)| (key.as_str().into(), from_json(value))).collect();
             Dynamic::from_map(map)
@@ -140,6 +154,10 @@ pub fn type_name(value: &Dynamic) -> &'static str {
         "a job"
     } else if value.is::<Spec>() {
         "a job spec"
+    } else if value.is::<Artifact>() {
+        "an artifact"
+    } else if value.is::<Jar>() {
+        "a jar"
     } else {
         "a value of another type"
     }

@@ -31,8 +31,8 @@ options! {
 options! {
     /// The options of `job::jar`.
     pub struct JarOptions {
-        /// the jar, by its path in the workspace
-        jar: String => Type::Path,
+        /// the jar: a path in the workspace, an artifact, or what `jar::open` gave
+        jar: Value => Type::File,
         /// the main class; else the jar's manifest names it
         main_class: Option<String>,
         /// the program arguments
@@ -53,9 +53,9 @@ options! {
         /// any Flink options, over those of the environment and over what the other keys set
         #[serde(default)]
         options: BTreeMap<String, Value> => Type::MapOf(&Type::Scalar),
-        /// jars of the workspace that the job needs, by path; they travel with the job
+        /// jars that the job needs: paths in the workspace, artifacts, opened jars; they travel with the job
         #[serde(default)]
-        jars: Vec<String> => Type::ListOf(&Type::Path),
+        jars: Vec<Value> => Type::ListOf(&Type::File),
         /// Flink's own restart strategy, inside the job
         restart_strategy: Option<RestartStrategy>,
         /// labels of ours; changing them touches no job

@@ -1,5 +1,6 @@
 //! The Rhai surface: a file is a namespace. A host function reads its arguments, calls one operation, and converts.
 
+pub mod artifact;
 pub mod assert;
 pub mod context;
 pub mod convert;
@@ -12,6 +13,7 @@ pub mod global;
 pub mod handle;
 pub mod host;
 pub mod http;
+pub mod jar;
 pub mod job;
 pub mod job_options;
 pub mod log;
@@ -41,6 +43,7 @@ use declare::Namespace;
 pub const NAMESPACES: &[&Namespace] = &[
     &job::NAMESPACE,
     &sql::NAMESPACE,
+    &jar::NAMESPACE,
     &flink::NAMESPACE,
     &env::NAMESPACE,
     &params::NAMESPACE,

@@ -4,7 +4,9 @@ use std::any::TypeId;
 
 use rhai::Dynamic;
 
+use super::artifact::Artifact;
 use super::handle::Job;
+use super::jar::Jar;
 use super::params::Declaration;
 use super::spec::Spec;
 use crate::base::secret::SecretText;
@@ -31,6 +33,8 @@ pub enum Type {
     Template,
     /// The path of a file in the workspace.
     Path,
+    /// The path of a file in the workspace, an artifact, or a jar that was opened.
+    File,
     /// The name of a variable of the environment.
     Variable,
     /// The name of a secret.
@@ -53,6 +57,8 @@ pub enum Type {
     Secret,
     Spec,
     Job,
+    Artifact,
+    Jar,
     Declaration,
 }
 
@@ -96,6 +102,9 @@ impl Type {
             Self::Secret => "secret",
             Self::Spec => "spec",
             Self::Job => "job",
+            Self::File => "file",
+            Self::Artifact => "artifact",
+            Self::Jar => "jar",
             Self::Declaration => "declaration",
         }
     }
@@ -116,6 +125,9 @@ impl Type {
             "secret" => "a secret",
             "spec" => "a job spec",
             "job" => "a job",
+            "file" => "a path, an artifact or a jar",
+            "artifact" => "an artifact",
+            "jar" => "a jar",
             "declaration" => "a parameter declaration",
             _ => "a string",
         }
@@ -139,6 +151,9 @@ impl Type {
             "secret" => value.is::<SecretText>(),
             "spec" => value.is::<Spec>(),
             "job" => value.is::<Job>(),
+            "file" => value.is_string() || value.is::<Artifact>() || value.is::<Jar>(),
+            "artifact" => value.is::<Artifact>(),
+            "jar" => value.is::<Jar>(),
             "declaration" => value.is::<Declaration>(),
             _ => value.is_string(),
         }
@@ -150,6 +165,8 @@ impl Type {
             Self::Secret => TypeId::of::<SecretText>(),
             Self::Spec => TypeId::of::<Spec>(),
             Self::Job => TypeId::of::<Job>(),
+            Self::Artifact => TypeId::of::<Artifact>(),
+            Self::Jar => TypeId::of::<Jar>(),
             Self::Declaration => TypeId::of::<Declaration>(),
             _ => TypeId::of::<Dynamic>(),
         }

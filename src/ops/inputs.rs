@@ -137,6 +137,22 @@ impl Inputs {
         }
         Ok(Artifact { path: path.to_owned(), sha256 })
     }
+
+    /// An artifact that is known by its hash, and still in the store.
+    ///
+    /// # Errors
+    /// `file.not_found`.
+    pub fn stored(&self, artifact: Artifact) -> Result<Artifact> {
+        if artifact_path(&self.store, &artifact.sha256).is_file() {
+            return Ok(artifact);
+        }
+        let short = artifact.sha256.get(..16).unwrap_or_default();
+        Err(Error::new(
+            &code::FILE_NOT_FOUND,
+            format!("`{}` ({short}) is not in the artifact store any more", artifact.path),
+        )
+        .hint("it was pruned since it was made: make it again, which gives the same artifact"))
+    }
 }
 
 /// Where an artifact is kept.

@@ -3,8 +3,10 @@
 use rhai::{Array, Dynamic, Map};
 use serde_json::Value;
 
+use crate::api::artifact::Artifact;
 use crate::api::convert::to_json;
 use crate::api::handle::Job;
+use crate::api::jar::Jar;
 use crate::api::params::Declaration;
 use crate::api::spec::Spec;
 use crate::api::table::layout;
@@ -28,6 +30,8 @@ const TEXT: usize = 2000;
 const KINDS: &[Type] = &[
     Type::Job,
     Type::Spec,
+    Type::Artifact,
+    Type::Jar,
     Type::Secret,
     Type::Declaration,
     Type::String,
@@ -165,6 +169,12 @@ fn one_line(value: &Dynamic, depth: usize) -> String {
     }
     if let Some(spec) = value.read_lock::<Spec>() {
         return format!("job spec `{}`", spec.0.identity.job);
+    }
+    if let Some(artifact) = value.read_lock::<Artifact>() {
+        return format!("artifact `{}` of {} bytes", artifact.path, artifact.bytes);
+    }
+    if let Some(jar) = value.read_lock::<Jar>() {
+        return format!("jar `{}` of {} bytes", jar.file.path, jar.file.bytes);
     }
     if let Some(declaration) = value.read_lock::<Declaration>() {
         return format!("parameter of type {}", declaration.kind.name());

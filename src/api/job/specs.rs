@@ -5,11 +5,12 @@ use std::sync::Arc;
 use rhai::Dynamic;
 
 use super::{Call, this_spec};
+use crate::api::artifact;
 use crate::api::convert::secret_text;
 use crate::api::job_options::{Common, JarOptions, Mode, SqlOptions, read_job};
 use crate::api::spec::Spec;
 use crate::base::{Error, Result, code};
-use crate::model::job_spec::{JobSpec, Program};
+use crate::model::job_spec::{Artifact, JobSpec, Program};
 use crate::ops::render;
 
 pub(super) fn spec_name(call: &mut Call<'_>) -> Result<Dynamic> {
@@ -51,8 +52,8 @@ pub(super) fn sql(call: &mut Call<'_>) -> Result<Dynamic> {
 
 pub(super) fn jar(call: &mut Call<'_>) -> Result<Dynamic> {
     let (options, common): (JarOptions, Common) = read_job(call.name, call.json(1)?)?;
-    let jar = call.host.inputs.artifact(&options.jar)?;
-    let jars = common.jars.iter().map(|path| call.host.inputs.artifact(path)).collect::<Result<Vec<_>>>()?;
+    let jar = artifact::given(call, "option `jar`", &options.jar)?;
+    let jars = jars(call, &common)?;
     let main_class = crate::ops::upload::main_class(&call.host.services, &jar, &jars, options.main_class.as_deref())?;
     let arguments = options.args.iter().enumerate().map(|(index, value)| {
         secret_text(value).ok_or_else(|| {
@@ -76,7 +77,7 @@ fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
     let environment = &call.host.environment;
     let cluster = common.cluster.clone().unwrap_or_else(|| environment.cluster.clone());
     call.host.services.clusters.definition(&cluster)?;
-    let jars = common.jars.iter().map(|path| call.host.inputs.artifact(path)).collect::<Result<Vec<_>>>()?;
+    let jars = jars(call, common)?;
     Ok(JobSpec {
         identity: call.host.services.identity(&environment.name, &name),
         cluster,
@@ -87,4 +88,9 @@ fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
         tags: common.tags.clone(),
         owner: common.owner.clone(),
     })
+}
+
+fn jars(call: &Call<'_>, common: &Common) -> Result<Vec<Artifact>> {
+    let each = common.jars.iter().enumerate();
+    each.map(|(index, jar)| artifact::given(call, &format!("option `jars[{index}]`"), jar)).collect()
 }

@@ -142,6 +142,7 @@ impl Walker<'_> {
                 | Type::ParameterName
                 | Type::ClusterName
                 | Type::Path
+                | Type::File
         );
         if !wanted {
             return;
@@ -156,7 +157,7 @@ impl Walker<'_> {
             self.variable(&values, position);
             return;
         }
-        if self.caught && kind == Type::Path {
+        if self.caught && matches!(kind, Type::Path | Type::File) {
             return;
         }
         let mut told = BTreeSet::new();
@@ -231,7 +232,7 @@ impl Walker<'_> {
                 Error::new(&code::CLUSTER_UNKNOWN, format!("there is no cluster `{text}` in tidegate.yaml"))
                     .hint(suggest::hint(text, self.knowledge.clusters.iter().map(String::as_str)))
             }),
-            Type::Path => self.files.require(text).err(),
+            Type::Path | Type::File => self.files.require(text).err(),
             _ => None,
         }
     }

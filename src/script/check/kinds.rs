@@ -4,8 +4,10 @@ use std::any::TypeId;
 
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map};
 
+use crate::api::artifact::Artifact;
 use crate::api::declare::Type;
 use crate::api::handle::Job;
+use crate::api::jar::Jar;
 use crate::api::params::Declaration;
 use crate::api::spec::Spec;
 use crate::base::secret::SecretText;
@@ -27,6 +29,8 @@ pub(super) enum Kind {
     Secret,
     Spec,
     Job,
+    Artifact,
+    Jar,
     Declaration,
 }
 
@@ -37,6 +41,8 @@ impl Kind {
             Type::Secret => Self::Secret,
             Type::Spec => Self::Spec,
             Type::Job => Self::Job,
+            Type::Artifact => Self::Artifact,
+            Type::Jar => Self::Jar,
             Type::Declaration => Self::Declaration,
             Type::Closure => Self::Closure,
             other => match other.name() {
@@ -101,6 +107,8 @@ impl Kind {
             Self::Secret => TypeId::of::<SecretText>(),
             Self::Spec => TypeId::of::<Spec>(),
             Self::Job => TypeId::of::<Job>(),
+            Self::Artifact => TypeId::of::<Artifact>(),
+            Self::Jar => TypeId::of::<Jar>(),
             Self::Declaration => TypeId::of::<Declaration>(),
         })
     }
@@ -121,6 +129,8 @@ impl Kind {
             Self::Secret => "secret",
             Self::Spec => "spec",
             Self::Job => "job",
+            Self::Artifact => "artifact",
+            Self::Jar => "jar",
             Self::Declaration => "declaration",
         }
     }
@@ -141,6 +151,8 @@ impl Kind {
             Self::Secret => "a secret",
             Self::Spec => "a job spec",
             Self::Job => "a job",
+            Self::Artifact => "an artifact",
+            Self::Jar => "a jar",
             Self::Declaration => "a parameter declaration",
         }
     }
@@ -162,6 +174,9 @@ impl Kind {
             (_, "secret") => self == Self::Secret,
             (_, "spec") => self == Self::Spec,
             (_, "job") => self == Self::Job,
+            (_, "file") => matches!(self, Self::String | Self::Artifact | Self::Jar),
+            (_, "artifact") => self == Self::Artifact,
+            (_, "jar") => self == Self::Jar,
             (_, "declaration") => self == Self::Declaration,
             (_, "string" | "duration") => self == Self::String,
             // A type that is not known here: nothing is claimed.

@@ -12,6 +12,9 @@ const TYPES: &[(&str, &str)] = &[
     ("map", "an option map: `#{ key: value }`; a page lists its keys where they are fixed"),
     ("spec", "a job as it shall be: what `job::sql` and `job::jar` give"),
     ("job", "a deployed job as it was seen"),
+    ("file", "the path of a file in the workspace, an artifact, or a jar that was opened"),
+    ("artifact", "a file in the artifact store, known by its bytes: what a build gives"),
+    ("jar", "a jar whose classes can be asked for: what `jar::open` gives"),
     ("secret", "a value that is shown as `***`: what `env::secret` gives"),
     ("declaration", "a declared parameter of a script: what `params::int` and its like give"),
 ];
