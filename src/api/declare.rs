@@ -16,6 +16,7 @@ use crate::base::code::Code;
 use crate::base::{Error, Result, code, computing};
 use crate::model::attempt::StepKey;
 use crate::model::class::Class;
+use crate::model::git_address::Address;
 use crate::ops::effect::{Acting, Call as EffectCall};
 
 /// A parameter of a host function.
@@ -306,6 +307,10 @@ fn check_arguments(call: &Call<'_>) -> Result<()> {
                     type_name(value)
                 ),
             ));
+        }
+        // Before anything is recorded: a password in a URL is not to be kept.
+        if parameter.kind == Type::Repository && super::git::is_url(&call.string(index + offset)) {
+            Address::parse(&call.string(index + offset))?;
         }
     }
     Ok(())

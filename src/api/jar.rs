@@ -12,7 +12,7 @@ const KIND: &str = "jar/1";
 pub(super) const NAMESPACE: Namespace = Namespace {
     name: "jar",
     summary: "What is in a jar, read without a JVM.",
-    functions: &[artifact::PATH, artifact::SHA256, artifact::BYTES],
+    functions: &[artifact::PATH, artifact::SHA256, artifact::BYTES, artifact::ORIGIN],
 };
 
 /// A jar whose classes can be asked for. Immutable.

@@ -3,6 +3,7 @@
 
 pub mod attempt;
 pub mod build;
+pub mod build_log;
 pub mod class;
 pub mod diagnosis;
 pub mod git_address;

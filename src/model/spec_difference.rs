@@ -26,7 +26,19 @@ pub fn labels(old: &JobSpec, new: &JobSpec) -> Vec<String> {
     value(&mut lines, "tags", &list(&old.tags), &list(&new.tags));
     let owner = |spec: &JobSpec| spec.owner.clone().unwrap_or_else(|| "nobody".to_owned());
     value(&mut lines, "owner", &owner(old), &owner(new));
+    value(&mut lines, "built from", &origins(old), &origins(new));
     lines
+}
+
+/// The commits that the jars of a job were built from.
+pub fn origins(spec: &JobSpec) -> String {
+    let jar = match &spec.program {
+        Program::Jar { jar, .. } => Some(jar),
+        _ => None,
+    };
+    let mut origins: Vec<String> = jar.into_iter().chain(&spec.jars).filter_map(|jar| jar.origin.clone()).collect();
+    origins.dedup();
+    list(&origins)
 }
 
 fn value(lines: &mut Vec<String>, name: &str, old: &str, new: &str) {
