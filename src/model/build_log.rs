@@ -1,5 +1,7 @@
 //! What of a build's log says why it failed.
 
+use crate::base::wording::without_colors;
+
 /// Lines, at most.
 const MOST: usize = 12;
 
@@ -21,6 +23,7 @@ const BOILERPLATE: [&str; 10] = [
 /// last lines. `folder` is where it ran, which is cut out of paths.
 pub fn telling(log: &str, folder: &str) -> Vec<String> {
     let folder = format!("{}/", folder.trim_end_matches('/'));
+    let log = without_colors(log);
     let mut lines: Vec<String> = Vec::new();
     let mut add = |line: &str| {
         let line = line.replace(&folder, "").trim_end().to_owned();

@@ -172,7 +172,10 @@ mod tests {
             "jars":[{"path":"lib.jar","sha256":"cd"}],"tags":[],"owner":null}"#;
         let old: JobSpec = serde_json::from_str(recorded).unwrap();
         let hash = old.running_hash();
-        assert_eq!(hash, "HASH", "specs that are recorded keep their hash");
+        assert_eq!(
+            hash, "098e3f5219b81921adb678094a70d640adc2c9fc051fcc3c5e9ccdac1cf5e5cd",
+            "specs that are recorded keep their hash"
+        );
         let mut new = old.clone();
         if let Program::Jar { jar, .. } = &mut new.program {
             jar.origin = Some("jobs@1234".into());

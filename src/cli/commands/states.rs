@@ -9,28 +9,30 @@ use crate::cli::Outcome;
 use crate::cli::args::OfJob;
 use crate::ops::history;
 
+/// The columns of a history.
+const COLUMNS: [&str; 12] = [
+    "revision",
+    "kind",
+    "attempt",
+    "at",
+    "run",
+    "script",
+    "changed",
+    "built_from",
+    "restored_from",
+    "verdict",
+    "end",
+    "ended_by",
+];
+
 pub(super) fn history(session: &Session<'_>, of: &OfJob) -> Result<Outcome> {
     let workspace = session.open()?;
     let environment = workspace.environment_name(of.env.as_deref())?;
     let rows = history::attempts(&workspace.services, &environment, &of.job)?;
-    print(
-        session,
-        of.json,
-        rows,
-        &[
-            "revision",
-            "kind",
-            "attempt",
-            "at",
-            "run",
-            "script",
-            "changed",
-            "restored_from",
-            "verdict",
-            "end",
-            "ended_by",
-        ],
-    );
+    // Most jobs are not built here.
+    let was_built = rows.iter().any(|row| row.get("built_from").is_some_and(|from| !from.is_null()));
+    let columns: Vec<&str> = COLUMNS.into_iter().filter(|name| was_built || *name != "built_from").collect();
+    print(session, of.json, rows, &columns);
     Ok(Outcome::Done)
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::base::secret::Secrets;
+use crate::base::wording::without_colors;
 
 /// How much of the beginning is kept, in bytes.
 const HEAD: usize = 4 << 20;
@@ -177,7 +178,7 @@ impl<'a> Log<'a> {
 /// The last whole line that says something.
 fn last_line(bytes: &[u8]) -> Option<String> {
     let start = bytes.len().saturating_sub(4096);
-    let text = String::from_utf8_lossy(&bytes[start..]);
+    let text = without_colors(&String::from_utf8_lossy(&bytes[start..]));
     text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
 }
 

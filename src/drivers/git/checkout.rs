@@ -73,8 +73,11 @@ pub fn submodules(mirror: &Mirror, commit: &str, base: &Address) -> Result<Vec<S
             refused("is not named in `.gitmodules`".to_owned())
                 .hint("`git submodule add URL PATH` in the project, then commit `.gitmodules`")
         })?;
-        let address =
-            base.join(url).map_err(|error| refused("has a URL that is refused".to_owned()).caused_by(error))?;
+        let address = base.join(url).map_err(|error| {
+            refused("has a URL that is refused".to_owned())
+                .caused_by(&error)
+                .hint(error.hint_text().unwrap_or("correct it in `.gitmodules` of the project"))
+        })?;
         found.push(Submodule { path, address, commit });
     }
     Ok(found)

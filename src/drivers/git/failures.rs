@@ -21,7 +21,8 @@ pub(super) fn of(access: &Access, noted: &Noted, error: &git2::Error) -> Error {
     if error.code() == ErrorCode::Certificate && address.scheme == Scheme::Ssh {
         return unknown_key(address, noted);
     }
-    if error.code() == ErrorCode::Certificate || error.class() == ErrorClass::Ssl || has(&["ssl", "certificate"]) {
+    if error.code() == ErrorCode::Certificate || error.class() == ErrorClass::Ssl || has(&["ssl error", "certificate"])
+    {
         return with(&code::GIT_TLS_FAILED, format!("no safe connection to {place}")).hint(
             "a certificate of your own authority: add it to the machine's CA files, or name them in SSL_CERT_FILE",
         );
@@ -39,7 +40,11 @@ pub(super) fn of(access: &Access, noted: &Noted, error: &git2::Error) -> Error {
         return with(&code::GIT_NOT_FOUND, format!("there is no repository at `{url}`"))
             .hint("look at its path; some servers also say so to a user who may not see it");
     }
-    if has(&["status code: 401", "status code: 403", "authentication", "too many redirects or authentication"]) {
+    if address.scheme == Scheme::Ssh && has(&["private key", "public key"]) && has(&["extract", "format", "passphrase"])
+    {
+        return of_reason(access, &Reason::BadKey(said.clone()));
+    }
+    if has(&["status code: 401", "status code: 403", "authenticat", "too many redirects or authentication"]) {
         return refused(access, "what was sent").caused_by(&said);
     }
     if has(&[

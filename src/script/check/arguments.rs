@@ -80,7 +80,9 @@ impl Walker<'_> {
         let found = self.quiet_kind(value);
         if !found.fits(kind) && self.report.findings.len() == len {
             let message = format!("{full}: {what} must be {}, and is {}", kind.article(), found.article());
-            self.find(Error::new(&code::ARGUMENT_INVALID, message), place(value, position));
+            let error = Error::new(&code::ARGUMENT_INVALID, message);
+            let error = if kind == Type::Secret { error.hint("write `env::secret(\"NAME\")`") } else { error };
+            self.find(error, place(value, position));
             return;
         }
         self.argument(full, what, kind, value, position);
