@@ -76,7 +76,7 @@ pub fn jar(jar: &Artifact) -> String {
 }
 
 /// `jobs@` and the first digits of the commit.
-fn short_origin(origin: &str) -> String {
+pub fn short_origin(origin: &str) -> String {
     match origin.rsplit_once('@') {
         Some((project, commit)) => format!("{project}@{}", commit.get(..10).unwrap_or(commit)),
         None => origin.to_owned(),

@@ -175,6 +175,7 @@ fn mark(store: &Store, id: i64) -> String {
 /// Ends what builds of dead tidegates left: their processes, their folders, and their open rows. A build whose lock is held
 /// runs, unless it is ours (`key`).
 fn settle(services: &Services, key: &str) -> Result<()> {
+    remove_leftovers(services);
     for build in services.store.open_builds()? {
         let lock =
             if build.cache_key == key { None } else { services.store.try_lock(&lock_name(&build.cache_key)).ok() };
@@ -194,6 +195,22 @@ fn settle(services: &Services, key: &str) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// A checkout that was under way when its run was cancelled may have gone on for a moment.
+fn remove_leftovers(services: &Services) {
+    let builds = services.store.directory().join("builds");
+    for entry in std::fs::read_dir(builds).into_iter().flatten().flatten() {
+        let work = entry.path().join("work");
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let is_interrupted = || {
+            services.store.build(id).is_ok_and(|build| build.is_some_and(|one| one.status == BuildStatus::Interrupted))
+        };
+        if work.exists() && is_interrupted() {
+            // What cannot be removed takes room and does no harm.
+            let _ = std::fs::remove_dir_all(work);
+        }
+    }
 }
 
 /// A build that is begun. Dropped before its end was told, it is interrupted; its folder goes with it.

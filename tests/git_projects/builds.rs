@@ -144,6 +144,39 @@ fn what_decides_is_part_of_the_key_and_secrets_are_not_shown() {
     assert!(!workspace.keeps("hunter2"));
 }
 
+/// A tool that notes each call shows that a build which is there starts nothing, and that another tool builds anew.
+#[test]
+fn what_is_built_starts_no_tool() {
+    let root = tempfile::tempdir().unwrap();
+    let (_jobs, workspace) = shell_project(root.path(), "true\n", "");
+    let tool = |version: &str| {
+        let text = format!(
+            "#!/bin/sh\necho \"$@\" >> {}\ncase $1 in -version) echo tool {version};; *) mkdir -p target; echo jar > target/a.jar;; esac\n",
+            workspace.path("calls").display()
+        );
+        // Written beside and renamed: the file that runs is never half of one.
+        workspace.write("bin/new", &text);
+        std::fs::set_permissions(workspace.path("bin/new"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+        std::fs::rename(workspace.path("bin/new"), workspace.path("bin/mvn")).unwrap();
+    };
+    tool("1");
+    let calls =
+        || std::fs::read_to_string(workspace.path("calls")).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    let path = format!("{}:{}", workspace.path("bin").display(), std::env::var("PATH").unwrap());
+    let script = "let b = git::project(\"jobs\").build(#{ command: \"mvn package\" });\nprint(`${b.id} ${b.cached}`);";
+    workspace.write("scripts/it.rhai", script);
+    let run = || {
+        let output = workspace.command(&["run", "it"]).env("PATH", &path).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!((run(), calls()), ("1 false\n".to_owned(), vec!["-version".to_owned(), "package".to_owned()]));
+    assert_eq!((run(), calls().len()), ("1 true\n".to_owned(), 2));
+    tool("10");
+    assert_eq!((run(), calls().len()), ("2 false\n".to_owned(), 4));
+}
+
 #[test]
 fn artifacts_are_chosen_or_the_choice_is_told() {
     let root = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 
 use super::git_http::GitHttp;
 use super::git_repository::Repository;
+use super::tls::{self, Tls};
 use super::{Workspace, until};
 
 const COMMIT: &str = "print(git::project(\"jobs\").commit);";
@@ -139,6 +140,27 @@ fn no_repository_no_server_and_a_server_that_says_nothing() {
     case.server.hang(true);
     let said = case.workspace.run(&of(&case.server.url("jobs/.git"), ", timeout: \"1s\"")).fails("git.timeout");
     assert!(said.contains("nothing came of"), "{said}");
+}
+
+#[test]
+fn https_needs_a_certificate_that_the_machine_trusts() {
+    if !tls::is_there("git_projects::http::https_needs_a_certificate_that_the_machine_trusts") {
+        return;
+    }
+    let mut case = case("");
+    let tls = Tls::start(case.root.path(), case.server.place());
+    let credentials = "credentials: #{ user: \"ada\", password: env::secret(\"GIT_PASSWORD\") }";
+    let of = |host: &str| {
+        format!("print(git::project(\"https://{host}:{}/jobs/.git\", #{{ {credentials} }}).commit);", tls.port)
+    };
+    let said = case.workspace.run(&of("127.0.0.1")).fails("git.tls_failed");
+    assert!(said.contains("SSL_CERT_FILE") && case.server.requests().is_empty(), "{said}");
+    case.workspace.set("SSL_CERT_FILE", &tls.certificate.display().to_string());
+    assert_eq!(case.workspace.run(&of("127.0.0.1")).ok(), case.jobs.head());
+    // The certificate is for another name.
+    let asked = case.server.requests().len();
+    case.workspace.run(&of("localhost")).fails("git.tls_failed");
+    assert_eq!(case.server.requests().len(), asked);
 }
 
 #[test]

@@ -50,6 +50,11 @@ impl GitHttp {
         Self { place, known, stop }
     }
 
+    /// Its host and port.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.place)
     }

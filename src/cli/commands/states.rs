@@ -7,6 +7,7 @@ use crate::api::table::layout;
 use crate::base::{Error, Result, code};
 use crate::cli::Outcome;
 use crate::cli::args::OfJob;
+use crate::model::spec_difference;
 use crate::ops::history;
 
 /// The columns of a history.
@@ -32,8 +33,18 @@ pub(super) fn history(session: &Session<'_>, of: &OfJob) -> Result<Outcome> {
     // Most jobs are not built here.
     let was_built = rows.iter().any(|row| row.get("built_from").is_some_and(|from| !from.is_null()));
     let columns: Vec<&str> = COLUMNS.into_iter().filter(|name| was_built || *name != "built_from").collect();
+    let rows = if of.json { rows } else { rows.into_iter().map(shortened).collect() };
     print(session, of.json, rows, &columns);
     Ok(Outcome::Done)
+}
+
+/// A row whose commits are as short as git shows them.
+fn shortened(mut row: Value) -> Value {
+    if let Some(from) = row.get("built_from").and_then(Value::as_str) {
+        let each: Vec<String> = from.split(", ").map(spec_difference::short_origin).collect();
+        row["built_from"] = each.join(", ").into();
+    }
+    row
 }
 
 pub(super) fn diff(

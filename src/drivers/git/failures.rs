@@ -60,7 +60,11 @@ pub(super) fn of(access: &Access, noted: &Noted, error: &git2::Error) -> Error {
         return with(&code::GIT_UNREACHABLE, format!("{place} cannot be reached"))
             .hint("look at the host, the port and the network; a proxy is taken from https_proxy");
     }
-    with(&code::GIT_FAILED, format!("`{url}` cannot be fetched"))
+    let failed = with(&code::GIT_FAILED, format!("`{url}` cannot be fetched"));
+    if error.code() == ErrorCode::Owner {
+        return failed.hint("the folder belongs to another user: `git config --global --add safe.directory FOLDER`");
+    }
+    failed.hint("the causes are what libgit2 or the server said; `git ls-remote URL` may tell more")
 }
 
 fn of_reason(access: &Access, reason: &Reason) -> Error {
