@@ -2,6 +2,8 @@
 //! of the library is documented; and every example runs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/git_repository.rs"]
+mod git_repository;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,10 +120,15 @@ fn workspace(flink: &FakeFlink) -> tempfile::TempDir {
         std::fs::write(path, bytes).unwrap();
     };
     let file = format!(
-        "name: shop\nclusters:\n  here: {{ kind: session, url: \"{0}\" }}\nenvironments:\n  local: {{ cluster: here, vars: {{ topic: orders, api: \"{0}\" }} }}\nallow: {{ shell: true, http: [\"{1}\"] }}\n",
+        "name: shop\nclusters:\n  here: {{ kind: session, url: \"{0}\" }}\nenvironments:\n  local: {{ cluster: here, vars: {{ topic: orders, api: \"{0}\" }} }}\nallow: {{ shell: true, http: [\"{1}\"] }}\nprojects: {{ jobs: {{ url: \"{2}\" }} }}\nallow_builds: [jobs]\n",
         flink.url(),
-        flink.url().trim_start_matches("http://")
+        flink.url().trim_start_matches("http://"),
+        folder.path().join("git/jobs").display()
     );
+    // A project whose build gives a jar.
+    write("git/jobs/count.jar", &jar("com/example/CountJob.class"));
+    let build = "mkdir -p target && cp count.jar target/\n";
+    git_repository::Repository::new(&folder.path().join("git/jobs"), &[("build.sh", build), ("README.md", "jobs\n")]);
     write("tidegate.yaml", file.as_bytes());
     write("data/days.csv", b"city,days\nSeattle,1461\n");
     for template in ["hello.sql", "report.sql", "orders.sql"] {

@@ -22,12 +22,19 @@ pub struct Artifact {
     pub sha256: String,
     /// How long it is.
     pub bytes: u64,
+    /// Where it was built from: `jobs@<commit>`; none where it was not built here.
+    pub origin: Option<String>,
 }
 
 impl Artifact {
     /// The artifact as the journal holds it.
     pub fn to_json(&self) -> Value {
-        serde_json::json!({ MARK: KIND, "path": self.path, "sha256": self.sha256, "bytes": self.bytes })
+        let mut value =
+            serde_json::json!({ MARK: KIND, "path": self.path, "sha256": self.sha256, "bytes": self.bytes });
+        if let Some(origin) = &self.origin {
+            value["origin"] = origin.as_str().into();
+        }
+        value
     }
 
     /// The artifact in a marked object; none in any other value.
@@ -46,6 +53,7 @@ impl Artifact {
             path: value.get("path")?.as_str()?.to_owned(),
             sha256: sha256.to_owned(),
             bytes: value.get("bytes")?.as_u64()?,
+            origin: value.get("origin").and_then(Value::as_str).map(str::to_owned),
         })
     }
 }
@@ -60,7 +68,9 @@ pub fn given(call: &Call<'_>, what: &str, value: &Value) -> Result<job_spec::Art
         return call.host.inputs.artifact(path);
     }
     match Artifact::from_json(value).or_else(|| jar::facts_in(value)) {
-        Some(Artifact { path, sha256, .. }) => call.host.inputs.stored(job_spec::Artifact { path, sha256 }),
+        Some(Artifact { path, sha256, origin, .. }) => {
+            call.host.inputs.stored(job_spec::Artifact { path, sha256, origin })
+        }
         None => {
             Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: {what} must be {}", call.name, Type::File.article())))
         }
@@ -71,6 +81,9 @@ pub fn given(call: &Call<'_>, what: &str, value: &Value) -> Result<job_spec::Art
 pub(super) const PATH: Function = fact("path", Type::String, "How it is shown: the path that it was made at.", path);
 pub(super) const SHA256: Function = fact("sha256", Type::String, "The SHA-256 of its bytes.", sha256);
 pub(super) const BYTES: Function = fact("bytes", Type::Integer, "How long it is, in bytes.", bytes);
+
+pub(super) const ORIGIN: Function =
+    fact("origin", Type::Any, "The project and commit that it was built from, `jobs@<commit>`, or `()`.", origin);
 
 const fn fact(
     name: &'static str,
@@ -100,6 +113,10 @@ fn bytes(call: &mut Call<'_>) -> Result<Dynamic> {
     Ok(i64::try_from(this(call)?.bytes).unwrap_or(i64::MAX).into())
 }
 
+fn origin(call: &mut Call<'_>) -> Result<Dynamic> {
+    Ok(this(call)?.origin.map_or(Dynamic::UNIT, Into::into))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,8 +124,11 @@ mod tests {
 
     #[test]
     fn artifacts_go_to_the_journal_and_back() {
-        let artifact = Artifact { path: "jobs/target/jobs.jar".into(), sha256: "ab".repeat(32), bytes: 12 };
-        assert_eq!(Artifact::from_json(&artifact.to_json()), Some(artifact));
+        for origin in [None, Some("jobs@1234".to_owned())] {
+            let path = "jobs/target/jobs.jar".to_owned();
+            let artifact = Artifact { path, sha256: "ab".repeat(32), bytes: 12, origin };
+            assert_eq!(Artifact::from_json(&artifact.to_json()), Some(artifact));
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use rhai::{Dynamic, Map};
 use serde_json::{Number, Value};
 
 use super::artifact::Artifact;
+use super::build::Build;
+use super::git::Project;
 use super::handle::Job;
 use super::jar::Jar;
 use super::spec::Spec;
@@ -64,6 +66,12 @@ pub fn to_json(value: &Dynamic, path: &str) -> Result<Value> {
     if let Some(jar) = value.read_lock::<Jar>() {
         return Ok(jar.to_json());
     }
+    if let Some(project) = value.read_lock::<Project>() {
+        return Ok(project.to_json());
+    }
+    if let Some(build) = value.read_lock::<Build>() {
+        return Ok(build.to_json());
+    }
     let kind = type_name(value);
     let error = Error::new(&code::ARGUMENT_INVALID, format!("{path}: {kind} cannot be passed here"));
     Err(if value.is_fnptr() {
@@ -96,6 +104,12 @@ pub fn from_json(value: &Value) -> Dynamic {
             }
             if let Some(jar) = Jar::from_json(value) {
                 return Dynamic::from(jar);
+            }
+            if let Some(project) = Project::from_json(value) {
+                return Dynamic::from(project);
+            }
+            if let Some(build) = Build::from_json(value) {
+                return Dynamic::from(build);
             }
             let map: Map = map.iter().map(|(key, value)| (key.as_str().into(), from_json(value))).collect();
             Dynamic::from_map(map)
@@ -158,6 +172,10 @@ pub fn type_name(value: &Dynamic) -> &'static str {
         "an artifact"
     } else if value.is::<Jar>() {
         "a jar"
+    } else if value.is::<Project>() {
+        "a project"
+    } else if value.is::<Build>() {
+        "a build"
     } else {
         "a value of another type"
     }

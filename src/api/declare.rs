@@ -16,6 +16,7 @@ use crate::base::code::Code;
 use crate::base::{Error, Result, code, computing};
 use crate::model::attempt::StepKey;
 use crate::model::class::Class;
+use crate::model::git_address::Address;
 use crate::ops::effect::{Acting, Call as EffectCall};
 
 /// A parameter of a host function.
@@ -307,6 +308,10 @@ fn check_arguments(call: &Call<'_>) -> Result<()> {
                 ),
             ));
         }
+        // Before anything is recorded: a password in a URL is not to be kept.
+        if parameter.kind == Type::Repository && super::git::is_url(&call.string(index + offset)) {
+            Address::parse(&call.string(index + offset))?;
+        }
     }
     Ok(())
 }
@@ -328,7 +333,7 @@ pub fn journaled(call: &mut Call<'_>, body: &mut dyn FnMut(&mut Call<'_>, &Actin
         return body(call, &Acting { key, recovering: false, begun_at: 0 });
     }
     if let Some(confirm) = &host.confirm
-        && matches!(call.function.class, Class::Set | Class::Keyed | Class::Opaque)
+        && matches!(call.function.class, Class::Set | Class::Keyed | Class::Tagged | Class::Opaque)
     {
         confirm.confirm(call.name, &arguments)?;
         // Somebody took his time.

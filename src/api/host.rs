@@ -34,6 +34,10 @@ pub trait Output: Send + Sync {
     fn print(&self, line: &str);
     /// A line of the log, for standard error.
     fn log(&self, level: &str, line: &str);
+    /// Whether somebody watches who wants every line of what runs long.
+    fn is_watched(&self) -> bool {
+        false
+    }
 }
 
 /// Asks somebody before an effect acts.

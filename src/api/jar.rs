@@ -59,6 +59,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         artifact::PATH,
         artifact::SHA256,
         artifact::BYTES,
+        artifact::ORIGIN,
     ],
 };
 
@@ -114,7 +115,7 @@ impl Jar {
     }
 
     fn artifact(&self) -> job_spec::Artifact {
-        job_spec::Artifact { path: self.file.path.clone(), sha256: self.file.sha256.clone() }
+        job_spec::Artifact { path: self.file.path.clone(), sha256: self.file.sha256.clone(), origin: self.file.origin.clone() }
     }
 
     fn classes(&self, call: &Call<'_>) -> Result<Arc<Classes>> {
@@ -137,7 +138,7 @@ fn open(call: &mut Call<'_>) -> Result<Dynamic> {
     let artifact = artifact::given(call, "`file`", &call.json(0)?)?;
     let about = jar::about(&call.host.services, &artifact)?;
     Ok(Dynamic::from(Jar {
-        file: Artifact { path: artifact.path, sha256: artifact.sha256, bytes: about.bytes },
+        file: Artifact { path: artifact.path, sha256: artifact.sha256, bytes: about.bytes, origin: artifact.origin },
         main_class: about.main_class,
         manifest: about.manifest.into_iter().map(|(name, value)| (name, value.into())).collect(),
         classes: Arc::default(),

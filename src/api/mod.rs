@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod assert;
+pub mod build;
 pub mod context;
 pub mod convert;
 mod copies;
@@ -9,6 +10,7 @@ pub mod declare;
 pub mod env;
 pub mod files;
 pub mod flink;
+pub mod git;
 pub mod global;
 pub mod handle;
 pub mod host;
@@ -44,6 +46,8 @@ pub const NAMESPACES: &[&Namespace] = &[
     &job::NAMESPACE,
     &sql::NAMESPACE,
     &jar::NAMESPACE,
+    &git::NAMESPACE,
+    &build::NAMESPACE,
     &flink::NAMESPACE,
     &env::NAMESPACE,
     &params::NAMESPACE,

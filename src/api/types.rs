@@ -5,6 +5,8 @@ use std::any::TypeId;
 use rhai::Dynamic;
 
 use super::artifact::Artifact;
+use super::build::Build;
+use super::git::Project;
 use super::handle::Job;
 use super::jar::Jar;
 use super::params::Declaration;
@@ -35,6 +37,8 @@ pub enum Type {
     Path,
     /// The path of a file in the workspace, an artifact, or a jar that was opened.
     File,
+    /// The name of a git project of `tidegate.yaml`, or the URL of one.
+    Repository,
     /// The name of a variable of the environment.
     Variable,
     /// The name of a secret.
@@ -59,6 +63,8 @@ pub enum Type {
     Job,
     Artifact,
     Jar,
+    Project,
+    Build,
     Declaration,
 }
 
@@ -89,6 +95,7 @@ impl Type {
             | Self::Word(_)
             | Self::Template
             | Self::Path
+            | Self::Repository
             | Self::Variable
             | Self::SecretName
             | Self::ParameterName
@@ -105,6 +112,8 @@ impl Type {
             Self::File => "file",
             Self::Artifact => "artifact",
             Self::Jar => "jar",
+            Self::Project => "project",
+            Self::Build => "build",
             Self::Declaration => "declaration",
         }
     }
@@ -128,6 +137,8 @@ impl Type {
             "file" => "a path, an artifact or a jar",
             "artifact" => "an artifact",
             "jar" => "a jar",
+            "project" => "a project",
+            "build" => "a build",
             "declaration" => "a parameter declaration",
             _ => "a string",
         }
@@ -154,6 +165,8 @@ impl Type {
             "file" => value.is_string() || value.is::<Artifact>() || value.is::<Jar>(),
             "artifact" => value.is::<Artifact>(),
             "jar" => value.is::<Jar>(),
+            "project" => value.is::<Project>(),
+            "build" => value.is::<Build>(),
             "declaration" => value.is::<Declaration>(),
             _ => value.is_string(),
         }
@@ -167,6 +180,8 @@ impl Type {
             Self::Job => TypeId::of::<Job>(),
             Self::Artifact => TypeId::of::<Artifact>(),
             Self::Jar => TypeId::of::<Jar>(),
+            Self::Project => TypeId::of::<Project>(),
+            Self::Build => TypeId::of::<Build>(),
             Self::Declaration => TypeId::of::<Declaration>(),
             _ => TypeId::of::<Dynamic>(),
         }

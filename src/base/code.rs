@@ -76,7 +76,7 @@ codes! {
     PARAMETER_INVALID = "parameter.invalid": "a parameter was left out although it has no default, or its value has the wrong type.";
     VARIABLE_UNKNOWN = "env.variable_unknown": "the environment defines no variable of this name under `vars:`.";
     SECRET_MISSING = "secret.missing": "a secret could not be resolved at the moment of use: its environment variable, file or command gave nothing.";
-    CAPABILITY_DENIED = "capability.denied": "the script asked for something beside its workspace and its clusters: a program, a host or a folder. Scripts reach none of these unless `allow:` in `tidegate.yaml` grants it; the hint shows the line to write. Nothing was done.";
+    CAPABILITY_DENIED = "capability.denied": "the script asked for something beside its workspace and its clusters: a program, a host, a folder, or a build, which runs code of somebody else. Scripts reach none of these unless `allow:`, or `allow_builds:`, in `tidegate.yaml` grants it; the hint shows the line to write. Nothing was done.";
     HTTP_FAILED = "http.failed": "no whole answer came to a request of `http::get`, or one of `http::post` could not be sent. Every answer, whatever its status, is a value and no error.";
     SHELL_FAILED = "shell.failed": "a program of `shell::run` could not be started, did not end in time and was killed with all that it had started, or ended with another code than 0. With `check: false` such a code is a value. `e.data` holds `code`, `out` and `err`.";
     FILE_NOT_FOUND = "file.not_found": "a file that a script or a job names is not there.";
@@ -122,6 +122,27 @@ codes! {
     JOB_TIMEOUT = "job.timeout": "the job did not reach the state in time. It was left as it is.";
     JOB_DUPLICATE_ID = "job.duplicate_id": "the JobManager says that our new job id was already used, although this attempt was never sent: `state.db` was restored from an older copy, or copied to two places.";
     JOB_STALE_ANSWER = "job.stale_answer": "what the JobManager answered cannot be trusted for a decision: it has just restarted.";
+    GIT_PROJECT_UNKNOWN = "git.project_unknown": "the name is not one of `projects:` in `tidegate.yaml`, and no URL either.";
+    GIT_URL_INVALID = "git.url_invalid": "the URL is none of a git repository that tidegate fetches from: `https://`, `http://`, `ssh://`, `user@host:path`, `file://` or an absolute path.";
+    GIT_PASSWORD_IN_URL = "git.password_in_url": "the URL of a repository holds a password, which everybody could read who sees it in a file, a log or a process list. Nothing was fetched. `credentials:` names a secret instead, which is fetched at the moment of use.";
+    GIT_CREDENTIALS_MISSING = "git.credentials_missing": "the server of the repository asks who is there, and nothing that was given answers it: no `credentials:`, or of another kind than the server takes.";
+    GIT_AUTH_FAILED = "git.auth_failed": "the server of the repository refused user and password, token or key. They were sent once. After a rotation the secret has to be changed in its one source; nothing else remembers the old one.";
+    GIT_NOT_FOUND = "git.not_found": "the server answered, and has no such repository; some servers say so too where the user may not see it.";
+    GIT_UNREACHABLE = "git.unreachable": "the server of the repository did not answer: its name is not known, the connection was refused or broke. What was fetched before is still there.";
+    GIT_TIMEOUT = "git.timeout": "nothing came from the server of the repository for longer than `timeout` allows. What was fetched before is still there.";
+    GIT_TLS_FAILED = "git.tls_failed": "no safe connection to the server of the repository: its certificate is not signed by an authority that this machine trusts, is for another name, or has run out.";
+    GIT_HOST_KEY = "git.host_key": "the SSH server of the repository showed a key that is not in `known_hosts`, another one than is there, or another one than `host_key` names. It may be another machine than you think: nothing was sent to it.";
+    GIT_REF_NOT_FOUND = "git.ref_not_found": "the repository has no such branch, tag or commit, or not any more.";
+    GIT_FILE_NOT_FOUND = "git.file_not_found": "the commit has no such file, or it is not a text.";
+    GIT_SUBMODULE = "git.submodule": "a submodule of the project cannot be fetched as the commit asks for it: `.gitmodules` does not name it, its URL is refused, or its repository has not the commit.";
+    GIT_FAILED = "git.failed": "fetching or checking out failed in another way; the causes are what libgit2 or the server said. The mirror under `.tidegate/git` is made anew where it is damaged.";
+
+    BUILD_FAILED = "build.failed": "the command of a build ended with another code than 0. The causes are what it said of that; the whole log is in the file that the message names, and `tidegate builds log N` shows it.";
+    BUILD_TIMEOUT = "build.timeout": "a build did not end in time, and was killed with all that it had started.";
+    BUILD_NOT_STARTED = "build.not_started": "the command of a build could not be started: the program is not there, or may not be executed.";
+    BUILD_NO_ARTIFACT = "build.no_artifact": "a build has no artifact of that name, or several that fit; or it ended well and left no file that `artifacts` asks for.";
+    BUILD_NOT_FOUND = "build.not_found": "no build of that number is recorded in this workspace. `tidegate builds` lists them.";
+    BUILD_ARTIFACTS_GONE = "build.artifacts_gone": "the build is recorded, and its artifacts were pruned. Building the same commit again makes them again.";
     LOG_NOT_FOUND = "logs.not_found": "the cluster has no such log: the process that wrote it is gone, or writes elsewhere.";
     PLAN_ENDS = "plan.ends": "a plan came to a place where the script needs something that only the run itself makes: a property of a job that is not started yet, or the answer of an effect. What the script does after it is not planned; what is listed before it is. It cannot be caught by a script.";
     PLAN_CHANGED = "plan.changed": "a plan that is to be applied is not what would be done now: what is recorded of a job, what its cluster says, the script or a template has changed since. Nothing was done.";

@@ -8,10 +8,30 @@ pub fn counted(number: usize, what: &str) -> String {
     }
 }
 
+/// A text without the sequences that colour a terminal.
+///
+/// Source: ECMA-48, CSI: ESC `[`, parameters, a final byte from `@` to `~`.
+pub fn without_colors(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(part.find(|c: char| ('@'..='~').contains(&c)).map_or("", |end| &part[end + 1..]));
+    }
+    plain
+}
+
 /// The first `longest` characters.
 pub fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}...", &text[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn colours_are_taken_out() {
+        assert_eq!(super::without_colors("a\u{1b}[1;31mERROR\u{1b}[m b\u{1b}["), "aERROR b");
     }
 }

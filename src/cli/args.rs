@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod parts;
 
-pub use parts::{Again, ClusterCommand, FlinkCommand, Logs, OfJob, SavepointsCommand};
+pub use parts::{Again, BuildsCommand, ClusterCommand, FlinkCommand, Logs, OfJob, SavepointsCommand};
 
 /// Deploys and operates Flink jobs with scripts: never twice, never lost.
 #[derive(Debug, Parser)]
@@ -169,6 +169,20 @@ pub enum Command {
     Apply {
         /// The plan
         file: PathBuf,
+    },
+    /// List the builds of git projects, or show the log of one
+    #[command(args_conflicts_with_subcommands = true)]
+    Builds {
+        #[command(subcommand)]
+        command: Option<BuildsCommand>,
+        /// Only of this project, by its name or URL
+        project: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// List the runs of scripts, or show one
     Runs {

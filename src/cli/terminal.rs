@@ -106,4 +106,8 @@ impl Output for Terminal {
     fn log(&self, level: &str, line: &str) {
         self.say(&if level == "info" { line.to_owned() } else { format!("{level}: {line}") });
     }
+
+    fn is_watched(&self) -> bool {
+        std::io::stderr().is_terminal()
+    }
 }

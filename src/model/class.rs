@@ -16,6 +16,8 @@ pub enum Class {
     Set,
     /// Carries a key of ours that the target deduplicates; an open one is sent again under the same key.
     Keyed,
+    /// Starts processes that carry a mark of ours: of an open one they are found by it and ended, then it is done again.
+    Tagged,
     /// Nobody can tell afterwards whether it happened: an open one waits until somebody says how to go on.
     Opaque,
     /// A named scope of other effects; has no effect of its own.
@@ -32,6 +34,7 @@ impl Class {
             Self::Read => "read",
             Self::Set => "set",
             Self::Keyed => "keyed",
+            Self::Tagged => "tagged",
             Self::Opaque => "opaque",
             Self::Scope => "scope",
             Self::Wait => "wait",
@@ -40,7 +43,7 @@ impl Class {
 
     /// Whether intent and result must be on the disk (`synchronous=FULL`) before going on.
     pub const fn is_effect(self) -> bool {
-        matches!(self, Self::Set | Self::Keyed | Self::Opaque | Self::Wait)
+        matches!(self, Self::Set | Self::Keyed | Self::Tagged | Self::Opaque | Self::Wait)
     }
 }
 

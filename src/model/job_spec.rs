@@ -17,6 +17,9 @@ pub struct Artifact {
     pub path: String,
     /// SHA-256 of its bytes.
     pub sha256: String,
+    /// Where it was built from: `jobs@<commit>`. A label: the bytes say what runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 /// What runs.
@@ -77,7 +80,12 @@ impl JobSpec {
             Program::Sql { statements, .. } => serde_json::json!({
                 "sql": statements.iter().map(|one| (normalised(&one.text), &one.kind)).collect::<Vec<_>>(),
             }),
-            program => serde_json::json!(program),
+            Program::Jar { jar, main_class, arguments } => {
+                // Where it was built from is no part of what runs.
+                let jar = Artifact { origin: None, ..jar.clone() };
+                serde_json::json!(Program::Jar { jar, main_class: main_class.clone(), arguments: arguments.clone() })
+            }
+            program @ Program::Adopted { .. } => serde_json::json!(program),
         };
         let jars: Vec<&str> = self.jars.iter().map(|jar| jar.sha256.as_str()).collect();
         let parts = serde_json::json!({
@@ -150,5 +158,32 @@ impl JobSpec {
             }
         }
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_jar_was_built_from_is_a_label() {
+        let recorded = r#"{"identity":{"workspace":"w","environment":"e","job":"j"},"cluster":"c","program":{"jar":{"jar":
+            {"path":"jobs.jar","sha256":"ab"},"main_class":null,"arguments":[]}},"parallelism":null,"configuration":{},
+            "jars":[{"path":"lib.jar","sha256":"cd"}],"tags":[],"owner":null}"#;
+        let old: JobSpec = serde_json::from_str(recorded).unwrap();
+        let hash = old.running_hash();
+        assert_eq!(
+            hash, "098e3f5219b81921adb678094a70d640adc2c9fc051fcc3c5e9ccdac1cf5e5cd",
+            "specs that are recorded keep their hash"
+        );
+        let mut new = old.clone();
+        if let Program::Jar { jar, .. } = &mut new.program {
+            jar.origin = Some("jobs@1234".into());
+        }
+        new.jars[0].origin = Some("lib@5678".into());
+        assert_eq!(new.running_hash(), hash);
+        assert!(new.differences(&old).is_empty());
+        assert!(serde_json::to_string(&new).unwrap().contains("\"origin\":\"jobs@1234\""));
+        assert!(!serde_json::to_string(&old).unwrap().contains("origin"));
     }
 }

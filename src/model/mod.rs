@@ -2,11 +2,15 @@
 //! clock, a file or a network.
 
 pub mod attempt;
+pub mod build;
+pub mod build_log;
 pub mod class;
 pub mod class_path;
 pub mod connectors;
 pub mod diagnosis;
 pub mod dropped_operators;
+pub mod git_address;
+pub mod git_project;
 pub mod identity;
 pub mod java_class;
 pub mod job_spec;

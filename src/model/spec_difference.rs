@@ -16,7 +16,11 @@ pub fn running(old: &JobSpec, new: &JobSpec) -> Vec<String> {
     program(&mut lines, &old.program, &new.program);
     value(&mut lines, "parallelism", &number(old.parallelism), &number(new.parallelism));
     configuration(&mut lines, &old.configuration, &new.configuration);
-    value(&mut lines, "jars", &jars(&old.jars), &jars(&new.jars));
+    // The same bytes out of another commit are the same jars.
+    let same = |jars: &[Artifact]| jars.iter().map(|jar| Artifact { origin: None, ..jar.clone() }).collect::<Vec<_>>();
+    if same(&old.jars) != same(&new.jars) {
+        value(&mut lines, "jars", &jars(&old.jars), &jars(&new.jars));
+    }
     lines
 }
 
@@ -26,7 +30,23 @@ pub fn labels(old: &JobSpec, new: &JobSpec) -> Vec<String> {
     value(&mut lines, "tags", &list(&old.tags), &list(&new.tags));
     let owner = |spec: &JobSpec| spec.owner.clone().unwrap_or_else(|| "nobody".to_owned());
     value(&mut lines, "owner", &owner(old), &owner(new));
+    let text = |spec: &JobSpec| origins(spec).unwrap_or_else(|| "none".to_owned());
+    value(&mut lines, BUILT_FROM, &text(old), &text(new));
     lines
+}
+
+/// The line about the commits begins so.
+pub const BUILT_FROM: &str = "built from";
+
+/// The projects and commits that the jars of a job were built from; none where they were not built here.
+pub fn origins(spec: &JobSpec) -> Option<String> {
+    let jar = match &spec.program {
+        Program::Jar { jar, .. } => Some(jar),
+        _ => None,
+    };
+    let mut origins: Vec<String> = jar.into_iter().chain(&spec.jars).filter_map(|jar| jar.origin.clone()).collect();
+    origins.dedup();
+    (!origins.is_empty()).then(|| origins.join(", "))
 }
 
 fn value(lines: &mut Vec<String>, name: &str, old: &str, new: &str) {
@@ -47,8 +67,20 @@ fn jars(jars: &[Artifact]) -> String {
     list(&jars.iter().map(jar).collect::<Vec<_>>())
 }
 
-fn jar(jar: &Artifact) -> String {
-    format!("{} ({})", jar.path, jar.sha256.get(..8).unwrap_or(&jar.sha256))
+/// A jar by its path, its bytes as far as they are given, and where it was built from.
+pub fn jar(jar: &Artifact) -> String {
+    let hash = jar.sha256.get(..8).unwrap_or(&jar.sha256).to_owned();
+    let known: Vec<String> =
+        [(!hash.is_empty()).then_some(hash), jar.origin.as_deref().map(short_origin)].into_iter().flatten().collect();
+    if known.is_empty() { jar.path.clone() } else { format!("{} ({})", jar.path, known.join(", ")) }
+}
+
+/// `jobs@` and the first digits of the commit.
+pub fn short_origin(origin: &str) -> String {
+    match origin.rsplit_once('@') {
+        Some((project, commit)) => format!("{project}@{}", commit.get(..10).unwrap_or(commit)),
+        None => origin.to_owned(),
+    }
 }
 
 fn program(lines: &mut Vec<String>, old: &Program, new: &Program) {

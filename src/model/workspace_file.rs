@@ -32,6 +32,56 @@ pub struct WorkspaceFile {
     /// What scripts may reach beside the workspace and its clusters: nothing, unless it is granted here.
     #[serde(default)]
     pub allow: Allow,
+    /// The git projects by name.
+    #[serde(default)]
+    pub projects: BTreeMap<String, Project>,
+    /// The projects, by name or URL, whose code may be run to build them.
+    #[serde(default)]
+    pub allow_builds: Vec<String>,
+}
+
+/// A git project.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Project {
+    /// Its repository.
+    pub url: String,
+    /// The branch whose newest commit is taken; this, a tag, a commit, or the repository's own branch.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// The tag.
+    #[serde(default)]
+    pub tag: Option<String>,
+    /// The commit.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// Who asks for it.
+    #[serde(default)]
+    pub credentials: Option<ProjectCredentials>,
+    /// The only key that its SSH server may show.
+    #[serde(default)]
+    pub host_key: Option<String>,
+    /// How long nothing may come.
+    #[serde(default)]
+    pub timeout: Option<String>,
+}
+
+/// Who asks for a project; secrets as `{ secret: NAME }`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProjectCredentials {
+    /// The user.
+    pub user: Option<Value>,
+    /// The password.
+    pub password: Option<Value>,
+    /// A token in place of a password.
+    pub token: Option<Value>,
+    /// The path of an SSH key, or the key itself as a secret.
+    pub key: Option<Value>,
+    /// Its passphrase.
+    pub passphrase: Option<Value>,
+    /// Whether the SSH agent is asked.
+    pub agent: bool,
 }
 
 /// What scripts may reach beside the workspace and its clusters.

@@ -2,7 +2,9 @@
 
 use crate::base::{Error, Result, code};
 use crate::drivers::http::Url;
+use crate::model::git_project::GitProject;
 use crate::model::workspace_file::{Allow, split_host};
+use crate::ops::projects::Projects;
 
 /// Checks that programs may be run.
 ///
@@ -40,6 +42,27 @@ pub fn http(allow: &Allow, url: &Url) -> Result<()> {
     let mut wanted = allow.clone();
     wanted.http.push(host.clone());
     Err(denied(&format!("talk to `{host}`"), &wanted))
+}
+
+/// Checks that the code of a project may be run.
+///
+/// # Errors
+/// `capability.denied`.
+pub fn build(projects: &Projects, project: &GitProject) -> Result<()> {
+    if projects.may_build(project) {
+        return Ok(());
+    }
+    let shown = project.shown();
+    let mut allowed = projects.allowed.clone();
+    allowed.push(shown.to_owned());
+    let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let items: Vec<String> =
+        allowed.iter().map(|name| if plain(name) { name.clone() } else { format!("{name:?}") }).collect();
+    Err(Error::new(
+        &code::CAPABILITY_DENIED,
+        format!("scripts of this workspace may not build `{shown}`, which runs code of it"),
+    )
+    .hint(format!("if they should, write this line in tidegate.yaml: allow_builds: [{}]", items.join(", "))))
 }
 
 /// A folder outside of the workspace that was not granted.

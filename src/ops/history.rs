@@ -31,8 +31,10 @@ pub fn attempts(services: &Services, environment: &str, name: &str) -> Result<Ve
             Some(origin) => format!("{} to {origin}", revision.kind.name()),
             None => revision.kind.name().to_owned(),
         };
+        let built_from = spec_difference::origins(&revision_spec(&revision, name)?);
         let mut row = |what: Value| {
-            let mut row = json!({ "revision": revision.number, "kind": kind, "changed": changed });
+            let mut row =
+                json!({ "revision": revision.number, "kind": kind, "changed": changed, "built_from": built_from });
             if let (Some(row), Some(what)) = (row.as_object_mut(), what.as_object()) {
                 row.extend(what.clone());
             }
@@ -78,7 +80,12 @@ fn place(services: &Services, step: &crate::model::attempt::StepKey) -> Result<S
 fn changed(name: &str, before: &Revision, revision: &Revision) -> Result<Vec<String>> {
     let (old, new) = (revision_spec(before, name)?, revision_spec(revision, name)?);
     let mut changed: Vec<String> = new.differences(&old).into_iter().map(str::to_owned).collect();
-    if !spec_difference::labels(&old, &new).is_empty() {
+    let labels = spec_difference::labels(&old, &new);
+    let is_commit = |line: &String| line.starts_with(spec_difference::BUILT_FROM);
+    if labels.iter().any(is_commit) {
+        changed.push("commit".to_owned());
+    }
+    if !labels.iter().all(is_commit) {
         changed.push("labels".to_owned());
     }
     changed.extend(changed_secrets(&before.secrets, &revision.secrets).iter().map(|name| format!("secret {name}")));

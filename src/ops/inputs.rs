@@ -1,6 +1,6 @@
 //! What a run reads of its workspace: pinned by hash at first use, and taken from there when the run is resumed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::base::hash::sha256_file;
 use crate::base::{Error, Result, code};
@@ -109,33 +109,17 @@ impl Inputs {
         if let Some(run) = self.run
             && let Some(hash) = self.store.pinned(run, "artifact", path)?
         {
-            return Ok(Artifact { path: path.to_owned(), sha256: String::from_utf8_lossy(&hash).into_owned() });
+            return Ok(Artifact {
+                path: path.to_owned(),
+                sha256: String::from_utf8_lossy(&hash).into_owned(),
+                origin: None,
+            });
         }
-        let source = self.folder.resolve(path)?;
-        let unreadable = |error: std::io::Error| {
-            if error.kind() == std::io::ErrorKind::NotFound {
-                Error::new(&code::FILE_NOT_FOUND, format!("there is no file `{path}` in the workspace"))
-            } else {
-                Error::new(&code::FILE_INVALID, format!("`{path}` cannot be read")).caused_by(error)
-            }
-        };
-        let sha256 = sha256_file(&source).map_err(unreadable)?;
-        let target = artifact_path(&self.store, &sha256);
-        if !target.exists() {
-            keep(&source, &target).map_err(|error| {
-                Error::new(&code::STATE_IO, format!("{} cannot be written", target.display())).caused_by(error)
-            })?;
-            // The file may have changed between the two reads.
-            let kept = sha256_file(&target).map_err(unreadable)?;
-            if kept != sha256 {
-                return Err(Error::new(&code::FILE_INVALID, format!("`{path}` changed while it was read"))
-                    .hint("wait until its build has ended, then try again"));
-            }
-        }
+        let sha256 = keep_artifact(&self.store, &self.folder.resolve(path)?, path)?;
         if let Some(run) = self.run {
             self.store.pin(run, "artifact", &[(path, sha256.as_bytes())])?;
         }
-        Ok(Artifact { path: path.to_owned(), sha256 })
+        Ok(Artifact { path: path.to_owned(), sha256, origin: None })
     }
 
     /// An artifact that is known by its hash, and still in the store.
@@ -155,12 +139,39 @@ impl Inputs {
     }
 }
 
+/// Copies a file into the artifact store, and gives its hash; `shown` names it in errors.
+///
+/// # Errors
+/// `file.*`, `state.io`.
+pub(super) fn keep_artifact(store: &Store, source: &Path, shown: &str) -> Result<String> {
+    let unreadable = |error: std::io::Error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            Error::new(&code::FILE_NOT_FOUND, format!("there is no file `{shown}` in the workspace"))
+        } else {
+            Error::new(&code::FILE_INVALID, format!("`{shown}` cannot be read")).caused_by(error)
+        }
+    };
+    let sha256 = sha256_file(source).map_err(unreadable)?;
+    let target = artifact_path(store, &sha256);
+    if !target.exists() {
+        keep(source, &target).map_err(|error| {
+            Error::new(&code::STATE_IO, format!("{} cannot be written", target.display())).caused_by(error)
+        })?;
+        // The file may have changed between the two reads.
+        if sha256_file(&target).map_err(unreadable)? != sha256 {
+            return Err(Error::new(&code::FILE_INVALID, format!("`{shown}` changed while it was read"))
+                .hint("wait until its build has ended, then try again"));
+        }
+    }
+    Ok(sha256)
+}
+
 /// Where an artifact is kept.
 pub fn artifact_path(store: &Store, sha256: &str) -> PathBuf {
     store.directory().join("artifacts").join(format!("{sha256}.jar"))
 }
 
-fn keep(source: &std::path::Path, target: &std::path::Path) -> std::io::Result<()> {
+fn keep(source: &Path, target: &Path) -> std::io::Result<()> {
     let directory = target.parent().ok_or(std::io::ErrorKind::InvalidInput)?;
     std::fs::create_dir_all(directory)?;
     // Written beside and renamed: a process that dies here leaves no half file under a hash.

@@ -2,6 +2,8 @@
 
 pub mod adopt;
 pub mod approval;
+mod blocking;
+pub mod build;
 pub mod cancel;
 pub mod capability;
 pub mod class_path;
@@ -25,6 +27,7 @@ mod left_behind;
 pub mod logs;
 pub mod observe;
 pub mod plan;
+pub mod projects;
 pub mod prune;
 pub mod query;
 pub mod refusal;

@@ -14,7 +14,7 @@ use super::wish::{self, Wish};
 use super::{facts, savepoint, secret_marks, standing, state_guard, upgrade, wait};
 use crate::base::{Error, Result, clock, code, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
-use crate::model::job_spec::{JobSpec, Program};
+use crate::model::job_spec::{Artifact, JobSpec, Program};
 use crate::model::plan::{Action, Change};
 use crate::model::spec_difference;
 use crate::model::upgrade::{Ending, Mode};
@@ -320,7 +320,8 @@ fn brief(spec: &JobSpec) -> String {
         Program::Adopted { id, .. } => vec![format!("what was adopted as {id}")],
         Program::Jar { jar, main_class, arguments } => {
             let class = main_class.clone().unwrap_or_default();
-            vec![format!("{class} of {} with {}", jar.path, counted(arguments.len(), "argument"))]
+            let of = spec_difference::jar(&Artifact { sha256: String::new(), ..jar.clone() });
+            vec![format!("{class} of {of} with {}", counted(arguments.len(), "argument"))]
         }
     };
     if let Some(parallelism) = spec.parallelism {

@@ -6,6 +6,7 @@ use crate::model::identity::Identity;
 use crate::model::workspace_file::Allow;
 use crate::ops::cluster::Clusters;
 use crate::ops::files::Files;
+use crate::ops::projects::Projects;
 use crate::store::Store;
 
 /// What the operations work with.
@@ -19,6 +20,8 @@ pub struct Services {
     pub files: Files,
     /// What scripts may reach beside all that.
     pub allow: Allow,
+    /// Its git projects, and which of them may be built.
+    pub projects: Projects,
     /// Its state.
     pub store: Store,
     /// Its secrets.

@@ -4,7 +4,9 @@ use rhai::{Array, Dynamic, Map};
 use serde_json::Value;
 
 use crate::api::artifact::Artifact;
+use crate::api::build::Build;
 use crate::api::convert::to_json;
+use crate::api::git::Project;
 use crate::api::handle::Job;
 use crate::api::jar::Jar;
 use crate::api::params::Declaration;
@@ -32,6 +34,8 @@ const KINDS: &[Type] = &[
     Type::Spec,
     Type::Artifact,
     Type::Jar,
+    Type::Project,
+    Type::Build,
     Type::Secret,
     Type::Declaration,
     Type::String,
@@ -175,6 +179,16 @@ fn one_line(value: &Dynamic, depth: usize) -> String {
     }
     if let Some(jar) = value.read_lock::<Jar>() {
         return format!("jar `{}` of {} bytes", jar.file.path, jar.file.bytes);
+    }
+    if let Some(project) = value.read_lock::<Project>() {
+        return format!("project `{}` at {}", project.text("name"), cut(project.text("commit"), 10));
+    }
+    if let Some(build) = value.read_lock::<Build>() {
+        let text = |name: &str| build.facts().get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        return match build.facts().get("id") {
+            Some(id) => format!("build {id} of `{}` at {}", text("project"), cut(text("commit"), 10)),
+            None => format!("a build of `{}` at {}", text("project"), cut(text("commit"), 10)),
+        };
     }
     if let Some(declaration) = value.read_lock::<Declaration>() {
         return format!("parameter of type {}", declaration.kind.name());

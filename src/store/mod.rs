@@ -2,6 +2,7 @@
 //! The only place with SQL against our own tables.
 
 mod attempts;
+mod builds;
 mod jobs;
 mod locks;
 mod open;

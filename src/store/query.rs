@@ -16,7 +16,7 @@ use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code, process, suggest};
 
 /// The views that are open to everybody; their names and columns stay.
-pub const VIEWS: &[&str] = &["runs", "steps", "jobs", "attempts", "events", "savepoints", "revisions"];
+pub const VIEWS: &[&str] = &["runs", "steps", "jobs", "attempts", "events", "savepoints", "revisions", "builds"];
 
 /// How long a question may take.
 pub const TIME: Duration = Duration::from_millis(1_500);

@@ -4,6 +4,7 @@ use std::path::{Component, Path};
 
 use crate::base::error::Place;
 use crate::base::{Error, Result, code, suggest};
+use crate::model::git_address::Address;
 use crate::model::workspace_file::{Cluster, WorkspaceFile, split_host};
 
 use super::locate::FILE;
@@ -111,6 +112,26 @@ fn check(text: &str, file: &WorkspaceFile) -> Result<()> {
                 .hint("files: [\"/data/landing\"]"));
         }
     }
+    for (name, project) in &file.projects {
+        if !fits(name) {
+            return Err(invalid(name, format!("`{name}` cannot be a name")).hint("letters, digits, `-`, `_` and `.`"));
+        }
+        super::projects::project(name, project).map_err(|error| {
+            let mut place = place_of(text, &format!("{name}:"));
+            // What should not stand there is not shown either.
+            place.excerpt = None;
+            error.at(place)
+        })?;
+    }
+    for name in &file.allow_builds {
+        if !file.projects.contains_key(name) && Address::parse(name).is_err() {
+            return Err(invalid(
+                "allow_builds",
+                format!("`allow_builds` names `{name}`, which is no project and no URL"),
+            )
+            .hint(suggest::hint(name, file.projects.keys().map(String::as_str))));
+        }
+    }
     if file.environments.is_empty() {
         return Err(invalid("environments", "there is no environment".to_owned())
             .hint("environments: { local: { cluster: NAME } }"));
@@ -154,6 +175,16 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_refused_and_not_shown() {
+        for credentials in ["user: ada, password: hunter2", "token: hunter2", "key: a, passphrase: hunter2"] {
+            let project = format!("projects:\n  jobs: {{ url: \"https://h/x\", credentials: {{ {credentials} }} }}\n");
+            let error = parse(&format!("{GOOD}{project}")).unwrap_err();
+            assert!(error.to_string().contains("must be a secret"), "{error:?}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said_with_its_line() {
         for (text, line, message, hint) in [
             (GOOD.replace("flink:", "flnk:"), 3, "unknown field", Some("did you mean `flink`?")),
@@ -179,6 +210,22 @@ mod tests {
                 Some("files: [\"/data/landing\"]"),
             ),
             (format!("{GOOD}allow: {{ files: [\"/a/../b\"] }}\n"), 6, "is no absolute folder", None),
+            (format!("{GOOD}projects:\n  jobs: {{ ur: x }}\n"), 7, "unknown field", Some("did you mean `url`?")),
+            (format!("{GOOD}projects:\n  jobs: {{ url: x }}\n"), 7, "the project `jobs`", None),
+            (
+                format!("{GOOD}projects:\n  jobs: {{ url: \"https://h/x\", branch: a, tag: b }}\n"),
+                7,
+                "one of `branch`, `tag` and `commit`",
+                None,
+            ),
+            (
+                format!("{GOOD}projects:\n  jobs:\n    url: \"https://h/x\"\n    credentials: {{ usr: a }}\n"),
+                9,
+                "unknown field",
+                Some("did you mean `user`?"),
+            ),
+            (format!("{GOOD}projects:\n  j: {{ url: \"https://h/x\", timeout: soon }}\n"), 7, "`soon`", None),
+            (format!("{GOOD}allow_builds: [jobs]\n"), 6, "names `jobs`", Some("there are none yet")),
         ] {
             let error = parse(&text).unwrap_err();
             assert!(error.to_string().contains(message), "{error:?}");

@@ -44,6 +44,7 @@ pub(super) fn knowledge(file: &WorkspaceFile, environment: Option<&str>) -> Resu
         environments,
         others,
         clusters: file.clusters.keys().cloned().collect(),
+        projects: file.projects.keys().cloned().collect(),
         secrets: file.secrets.keys().cloned().collect(),
     })
 }

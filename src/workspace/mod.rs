@@ -7,5 +7,6 @@ pub mod init;
 pub mod inspect;
 pub mod locate;
 pub mod open;
+mod projects;
 
 pub use open::Workspace;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::inspect::knowledge;
-use super::{file, locate};
+use super::{file, locate, projects};
 use crate::api::host::Environment;
 use crate::base::cancel::Cancel;
 use crate::base::secret::Secrets;
@@ -17,6 +17,7 @@ use crate::drivers::local;
 use crate::model::workspace_file::{Cluster, WorkspaceFile};
 use crate::ops::cluster::{Clusters, Definition, Progress};
 use crate::ops::files::Files;
+use crate::ops::projects::Projects;
 use crate::ops::services::Services;
 use crate::ops::texts::Texts;
 use crate::script::check::Knowledge;
@@ -48,6 +49,7 @@ impl Workspace {
             workspace: file.name.clone(),
             files: Files::new(folder.clone(), &file.allow),
             allow: file.allow.clone(),
+            projects: Projects { configured: projects::all(&file)?, allowed: file.allow_builds.clone() },
             folder,
             store,
             secrets: Secrets::new(file.secrets.clone()),

@@ -55,6 +55,7 @@ fn environment(name: &str, vars: &[(&str, &str)]) -> Environment {
 
 fn checked(folder: &Path, scripts: &[&str]) -> Report {
     let knowledge = Knowledge {
+        projects: vec!["jobs".to_owned()],
         environments: vec![
             environment(
                 "local",

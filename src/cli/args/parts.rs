@@ -74,6 +74,15 @@ pub enum SavepointsCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum BuildsCommand {
+    /// Show the log of a build
+    Log {
+        /// The number of the build
+        number: i64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum ClusterCommand {
     /// Start a local cluster, or repair what is missing of it
     Up {

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod approve;
+mod builds;
 mod check;
 mod cluster;
 mod completions;
@@ -22,7 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Outcome;
-use super::args::{Arguments, Command, SavepointsCommand};
+use super::args::{Arguments, BuildsCommand, Command, SavepointsCommand};
 use super::terminal::Terminal;
 use crate::base::cancel::Cancel;
 use crate::base::{Error, Result, code, suggest};
@@ -110,6 +111,10 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
         Command::Savepoint { job, env } => verbs::savepoint(&session, &job, env.as_deref()),
         Command::Adopt { job, id, cluster, env } => verbs::adopt(&session, (&job, &id), cluster, env.as_deref()),
         Command::Drift { env, json } => drift::drift(&session, env.as_deref(), json),
+        Command::Builds { command: Some(BuildsCommand::Log { number }), .. } => builds::log(&session, number),
+        Command::Builds { command: None, project, limit, json } => {
+            builds::list(&session, project.as_deref(), limit, json)
+        }
         Command::Apply { file } => plan_file::apply(&session, &file),
         Command::Cluster { command } => cluster::cluster(&session, &command),
         Command::Flink { command } => flink::flink(&session, &command),

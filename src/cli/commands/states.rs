@@ -7,31 +7,44 @@ use crate::api::table::layout;
 use crate::base::{Error, Result, code};
 use crate::cli::Outcome;
 use crate::cli::args::OfJob;
+use crate::model::spec_difference;
 use crate::ops::history;
+
+/// The columns of a history.
+const COLUMNS: [&str; 12] = [
+    "revision",
+    "kind",
+    "attempt",
+    "at",
+    "run",
+    "script",
+    "changed",
+    "built_from",
+    "restored_from",
+    "verdict",
+    "end",
+    "ended_by",
+];
 
 pub(super) fn history(session: &Session<'_>, of: &OfJob) -> Result<Outcome> {
     let workspace = session.open()?;
     let environment = workspace.environment_name(of.env.as_deref())?;
     let rows = history::attempts(&workspace.services, &environment, &of.job)?;
-    print(
-        session,
-        of.json,
-        rows,
-        &[
-            "revision",
-            "kind",
-            "attempt",
-            "at",
-            "run",
-            "script",
-            "changed",
-            "restored_from",
-            "verdict",
-            "end",
-            "ended_by",
-        ],
-    );
+    // Most jobs are not built here.
+    let was_built = rows.iter().any(|row| row.get("built_from").is_some_and(|from| !from.is_null()));
+    let columns: Vec<&str> = COLUMNS.into_iter().filter(|name| was_built || *name != "built_from").collect();
+    let rows = if of.json { rows } else { rows.into_iter().map(shortened).collect() };
+    print(session, of.json, rows, &columns);
     Ok(Outcome::Done)
+}
+
+/// A row whose commits are as short as git shows them.
+fn shortened(mut row: Value) -> Value {
+    if let Some(from) = row.get("built_from").and_then(Value::as_str) {
+        let each: Vec<String> = from.split(", ").map(spec_difference::short_origin).collect();
+        row["built_from"] = each.join(", ").into();
+    }
+    row
 }
 
 pub(super) fn diff(

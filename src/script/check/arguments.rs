@@ -12,6 +12,7 @@ use crate::api::host::Environment;
 use crate::api::job_options::unknown_option;
 use crate::api::types::Field;
 use crate::base::{Error, code, duration, suggest};
+use crate::model::git_address::Address;
 
 impl Walker<'_> {
     /// The arguments of a call whose number is right.
@@ -79,7 +80,9 @@ impl Walker<'_> {
         let found = self.quiet_kind(value);
         if !found.fits(kind) && self.report.findings.len() == len {
             let message = format!("{full}: {what} must be {}, and is {}", kind.article(), found.article());
-            self.find(Error::new(&code::ARGUMENT_INVALID, message), place(value, position));
+            let error = Error::new(&code::ARGUMENT_INVALID, message);
+            let error = if kind == Type::Secret { error.hint("write `env::secret(\"NAME\")`") } else { error };
+            self.find(error, place(value, position));
             return;
         }
         self.argument(full, what, kind, value, position);
@@ -141,6 +144,7 @@ impl Walker<'_> {
                 | Type::SecretName
                 | Type::ParameterName
                 | Type::ClusterName
+                | Type::Repository
                 | Type::Path
                 | Type::File
         );
@@ -228,6 +232,13 @@ impl Walker<'_> {
                 (!declared.iter().any(|name| name == text))
                     .then(|| crate::api::params::unknown_parameter(text, declared.iter().map(String::as_str)))
             }
+            // `build::list` knows those that were taken out of tidegate.yaml, too.
+            Type::Repository if crate::api::git::is_url(text) => Address::parse(text).err(),
+            Type::Repository => (full == "git::project" && !self.knowledge.projects.iter().any(|name| name == text))
+                .then(|| {
+                    Error::new(&code::GIT_PROJECT_UNKNOWN, format!("there is no project `{text}` in tidegate.yaml"))
+                        .hint(suggest::hint(text, self.knowledge.projects.iter().map(String::as_str)))
+                }),
             Type::ClusterName => (!self.knowledge.clusters.iter().any(|name| name == text)).then(|| {
                 Error::new(&code::CLUSTER_UNKNOWN, format!("there is no cluster `{text}` in tidegate.yaml"))
                     .hint(suggest::hint(text, self.knowledge.clusters.iter().map(String::as_str)))
@@ -248,6 +259,7 @@ fn plural(kind: Type) -> &'static str {
         Type::SecretName => "names of secrets",
         Type::ParameterName => "names of parameters",
         Type::ClusterName => "names of clusters",
+        Type::Repository => "names and URLs of projects",
         _ => "paths",
     }
 }

@@ -221,8 +221,17 @@ impl Walker<'_> {
         if let Some(function) = catalog::member(on, name).filter(|function| function.property) {
             return Kind::of(function.returns);
         }
-        if !matches!(on, Kind::Spec | Kind::Job | Kind::Artifact | Kind::Jar | Kind::Declaration | Kind::Secret)
-            || self.catalog.has_getter(name, on)
+        if !matches!(
+            on,
+            Kind::Spec
+                | Kind::Job
+                | Kind::Artifact
+                | Kind::Jar
+                | Kind::Project
+                | Kind::Build
+                | Kind::Declaration
+                | Kind::Secret
+        ) || self.catalog.has_getter(name, on)
         {
             return Kind::Unknown;
         }

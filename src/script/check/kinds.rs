@@ -5,7 +5,9 @@ use std::any::TypeId;
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map};
 
 use crate::api::artifact::Artifact;
+use crate::api::build::Build;
 use crate::api::declare::Type;
+use crate::api::git::Project;
 use crate::api::handle::Job;
 use crate::api::jar::Jar;
 use crate::api::params::Declaration;
@@ -31,6 +33,8 @@ pub(super) enum Kind {
     Job,
     Artifact,
     Jar,
+    Project,
+    Build,
     Declaration,
 }
 
@@ -43,6 +47,8 @@ impl Kind {
             Type::Job => Self::Job,
             Type::Artifact => Self::Artifact,
             Type::Jar => Self::Jar,
+            Type::Project => Self::Project,
+            Type::Build => Self::Build,
             Type::Declaration => Self::Declaration,
             Type::Closure => Self::Closure,
             other => match other.name() {
@@ -109,6 +115,8 @@ impl Kind {
             Self::Job => TypeId::of::<Job>(),
             Self::Artifact => TypeId::of::<Artifact>(),
             Self::Jar => TypeId::of::<Jar>(),
+            Self::Project => TypeId::of::<Project>(),
+            Self::Build => TypeId::of::<Build>(),
             Self::Declaration => TypeId::of::<Declaration>(),
         })
     }
@@ -131,6 +139,8 @@ impl Kind {
             Self::Job => "job",
             Self::Artifact => "artifact",
             Self::Jar => "jar",
+            Self::Project => "project",
+            Self::Build => "build",
             Self::Declaration => "declaration",
         }
     }
@@ -153,6 +163,8 @@ impl Kind {
             Self::Job => "a job",
             Self::Artifact => "an artifact",
             Self::Jar => "a jar",
+            Self::Project => "a project",
+            Self::Build => "a build",
             Self::Declaration => "a parameter declaration",
         }
     }
@@ -177,6 +189,8 @@ impl Kind {
             (_, "file") => matches!(self, Self::String | Self::Artifact | Self::Jar),
             (_, "artifact") => self == Self::Artifact,
             (_, "jar") => self == Self::Jar,
+            (_, "project") => self == Self::Project,
+            (_, "build") => self == Self::Build,
             (_, "declaration") => self == Self::Declaration,
             (_, "string" | "duration") => self == Self::String,
             // A type that is not known here: nothing is claimed.

@@ -34,6 +34,8 @@ pub struct Knowledge {
     pub others: Vec<Environment>,
     /// The names of the clusters.
     pub clusters: Vec<String>,
+    /// The names of the git projects.
+    pub projects: Vec<String>,
     /// The names of the secrets that are declared.
     pub secrets: Vec<String>,
 }

@@ -1,0 +1,81 @@
+//! What of a build's log says why it failed.
+
+use crate::base::wording::without_colors;
+
+/// Lines, at most.
+const MOST: usize = 12;
+
+/// What Maven adds to every failure.
+const BOILERPLATE: [&str; 10] = [
+    "To see the full stack trace",
+    "Re-run Maven",
+    "For more information about the errors",
+    "After correcting the problems",
+    "[Help ",
+    "-> [Help",
+    "COMPILATION ERROR",
+    "mvn <args> -rf",
+    "mvn <goals> -rf",
+    "Please refer to ",
+];
+
+/// The lines that say why a build failed: Maven's errors without what it always adds, Gradle's "What went wrong", else the
+/// last lines. `folder` is where it ran, which is cut out of paths.
+pub fn telling(log: &str, folder: &str) -> Vec<String> {
+    let folder = format!("{}/", folder.trim_end_matches('/'));
+    let log = without_colors(log);
+    let mut lines: Vec<String> = Vec::new();
+    let mut add = |line: &str| {
+        let line = line.replace(&folder, "").trim_end().to_owned();
+        if !line.trim().is_empty() && !lines.contains(&line) {
+            lines.push(line);
+        }
+    };
+    let errors: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("[ERROR]"))
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !BOILERPLATE.iter().any(|one| line.starts_with(one)))
+        .collect();
+    let gradle = log.find("* What went wrong:").map(|at| &log[at..]);
+    if !errors.is_empty() {
+        // The first ones are the causes; the summary comes last and is told by the first ones too.
+        errors.into_iter().take(MOST).for_each(|line| add(line.trim_end_matches("-> [Help 1]")));
+    } else if let Some(text) = gradle {
+        text.lines().skip(1).take_while(|line| !line.starts_with("* ")).take(MOST).for_each(add);
+    } else {
+        let last: Vec<&str> = log.lines().rev().filter(|line| !line.trim().is_empty()).take(MOST).collect();
+        last.into_iter().rev().for_each(add);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maven_is_told_without_its_boilerplate() {
+        let log = "[ERROR] COMPILATION ERROR : \n[ERROR] /w/7/jobs/src/A.java:[5,8] cannot find symbol\n  symbol: class X\n\
+                   [ERROR] Failed to execute goal compile (default-compile) on project jobs: Compilation failure\n\
+                   [ERROR] /w/7/jobs/src/A.java:[5,8] cannot find symbol\n[ERROR] \n[ERROR] -> [Help 1]\n[ERROR] \n\
+                   [ERROR] To see the full stack trace of the errors, re-run Maven with the -e switch.\n\
+                   [ERROR] For more information about the errors and possible solutions\n[ERROR] [Help 1] http://x\n";
+        assert_eq!(
+            telling(log, "/w/7"),
+            [
+                "jobs/src/A.java:[5,8] cannot find symbol",
+                "Failed to execute goal compile (default-compile) on project jobs: Compilation failure"
+            ]
+        );
+    }
+
+    #[test]
+    fn gradle_and_others_are_told() {
+        let log = "FAILURE: Build failed with an exception.\n\n* What went wrong:\nExecution failed for task ':compileJava'.\n> no\n\n* Try:\n> x\n";
+        assert_eq!(telling(log, "/w"), ["Execution failed for task ':compileJava'.", "> no"]);
+        let log = (0..40).map(|number| format!("line {number}\n\n")).collect::<String>();
+        assert_eq!(telling(&log, "/w").last().map(String::as_str), Some("line 39"));
+        assert!(telling("", "/w").is_empty());
+    }
+}

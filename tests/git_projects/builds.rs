@@ -1,0 +1,243 @@
+//! Builds: by a real `mvn`, and by commands that fail, hang, and say too much.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::Workspace;
+use super::git_repository::Repository;
+use super::support::fake_flink::FakeFlink;
+
+fn files(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(one) = folders.pop() {
+        for entry in std::fs::read_dir(one).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                found.push((name, std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+/// The Maven project of the tests, in a repository.
+fn maven_project(folder: &Path) -> Repository {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/maven-project");
+    let files = files(&source);
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    Repository::new(folder, &files)
+}
+
+/// Whether there is Maven here. Where not, says by name what does not run; on the build machine that is a failure.
+fn has_maven(test: &str) -> bool {
+    let why = match Command::new("mvn").arg("-version").output() {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} cannot run: mvn (Debian: maven): {why}");
+    eprintln!("NOT RUN: {test}: mvn (Debian: maven): {why}");
+    false
+}
+
+/// A project `jobs` with a shell script in place of a build tool.
+fn shell_project(root: &Path, script: &str, more: &str) -> (Repository, Workspace) {
+    let jobs = Repository::new(&root.join("jobs"), &[("build.sh", script)]);
+    let url = jobs.folder.display().to_string();
+    (jobs, Workspace::new(&format!("projects:\n  jobs: {{ url: {url} }}\nallow_builds: [jobs]\n{more}")))
+}
+
+fn build(options: &str) -> String {
+    format!(
+        "let b = git::project(\"jobs\").build(#{{ command: \"sh build.sh\", {options} }});\nprint(`${{b.id}} ${{b.cached}}`);"
+    )
+}
+
+#[test]
+fn a_maven_project_is_built_once_and_its_commit_goes_with_the_revision() {
+    if !has_maven("git_projects::builds::a_maven_project_is_built_once_and_its_commit_goes_with_the_revision") {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let jobs = maven_project(&root.path().join("repository"));
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(
+        &flink.url(),
+        &format!("projects:\n  jobs: {{ url: {}, branch: main }}\n", jobs.folder.display()),
+    );
+    let script = r#"
+        let built = git::project("jobs").build(#{ command: "mvn -q -B -DskipTests package", modules: ["jobs"], timeout: "9m" });
+        print(`${built.id} ${built.cached}`);
+        let jar = built.artifact("jobs");
+        job::jar("clicks", #{ jar: jar, main_class: "com.acme.StartJobApp", args: ["com.acme.jobs.UserBehavior", "--users", 7] }).deploy();
+    "#;
+    let said = workspace.run(script).fails("capability.denied");
+    assert!(said.contains("allow_builds: [jobs]"), "{said}");
+    assert!(!workspace.path(".tidegate/builds").exists());
+    let yaml = std::fs::read_to_string(workspace.path("tidegate.yaml")).unwrap();
+    workspace.write("tidegate.yaml", &format!("{yaml}allow_builds: [jobs]\n"));
+
+    // A plan does not build.
+    let planned = workspace.tidegate(&["plan", "it"]);
+    assert_eq!(planned.code, Some(4), "{planned:?}");
+    let first = jobs.head();
+    assert!(planned.out.contains(&format!("builds `jobs` at {}", &first[..10])), "{planned:?}");
+    assert!(planned.out.contains("`id` of a build that is not there yet"), "{planned:?}");
+    assert_eq!(workspace.run(script).ok(), "1 false");
+    let begun = Instant::now();
+    assert_eq!(workspace.run(script).ok(), "1 true");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+
+    // Only a comment changes: the same bytes, another commit. The running job is left alone.
+    let second = jobs.commit("second", &[("README.md", "changed\n")]);
+    assert_eq!(workspace.run(script).ok(), "2 false");
+    let planned = workspace.tidegate(&["plan", "it"]);
+    assert_eq!((planned.code, flink.executions().len()), (Some(0), 1), "{planned:?}");
+    let difference = workspace.tidegate(&["diff", "clicks", "1", "2"]).ok();
+    assert_eq!(difference, format!("built from: jobs@{first} -> jobs@{second}"));
+    let history = workspace.tidegate(&["history", "clicks", "--json"]).ok();
+    assert!(history.contains(&format!("jobs@{second}")), "{history}");
+
+    // A build of before is deployed again; one whose artifacts were pruned is made again.
+    let again = "let built = build::get(1);\nprint(built.artifact().origin);\nprint(build::list(\"jobs\").len());";
+    assert_eq!(workspace.run(again).ok(), format!("jobs@{first}\n2"));
+    std::fs::remove_dir_all(workspace.path(".tidegate/artifacts")).unwrap();
+    workspace.run(again).fails("build.artifacts_gone");
+    assert_eq!(workspace.run(script).ok(), "3 false");
+
+    // What does not compile is told without Maven's boilerplate.
+    jobs.commit(
+        "broken",
+        &[("jobs/src/main/java/com/acme/jobs/Broken.java", "package com.acme.jobs; class Broken { Nothing n; }\n")],
+    );
+    let said = workspace.run(script).fails("build.failed");
+    assert!(said.contains("caused by: jobs/src/main/java/com/acme/jobs/Broken.java:[1,"), "{said}");
+    assert!(said.contains("ended with code 1") && said.contains("tidegate builds log 4"), "{said}");
+    assert!(!said.contains("[Help 1]") && !said.contains("re-run Maven"), "{said}");
+    let listed = workspace.tidegate(&["builds", "jobs"]).ok();
+    assert!(listed.contains("failed") && listed.contains("build.failed"), "{listed}");
+    assert!(workspace.tidegate(&["builds", "log", "4"]).ok().contains("[ERROR]"));
+}
+
+#[test]
+fn what_decides_is_part_of_the_key_and_secrets_are_not_shown() {
+    let root = tempfile::tempdir().unwrap();
+    let script = "echo the token is $TOKEN\necho $TOKEN > token.jar\necho $MODE > out.jar\n";
+    let (jobs, mut workspace) = shell_project(root.path(), script, "");
+    workspace.set("TOKEN", "hunter2-token");
+    let of = |mode: &str| {
+        build(&format!("artifacts: [\"out.jar\"], environment: #{{ TOKEN: env::secret(\"TOKEN\"), MODE: \"{mode}\" }}"))
+    };
+    assert_eq!(workspace.run(&of("a")).ok(), "1 false");
+    assert_eq!(workspace.run(&of("a")).ok(), "1 true");
+    assert_eq!(workspace.run(&of("b")).ok(), "2 false");
+    workspace.set("TOKEN", "hunter2-rotated");
+    assert_eq!(workspace.run(&of("a")).ok(), "1 true", "a rotated secret builds nothing anew");
+    jobs.commit("next", &[("n", "1")]);
+    assert_eq!(workspace.run(&of("a")).ok(), "3 false");
+    assert_eq!(workspace.tidegate(&["builds", "log", "3"]).ok(), "the token is ***");
+    assert!(!workspace.keeps("hunter2"));
+}
+
+/// A tool that notes each call shows that a build which is there starts nothing, and that another tool builds anew.
+#[test]
+fn what_is_built_starts_no_tool() {
+    let root = tempfile::tempdir().unwrap();
+    let (_jobs, workspace) = shell_project(root.path(), "true\n", "");
+    let tool = |version: &str| {
+        let text = format!(
+            "#!/bin/sh\necho \"$@\" >> {}\ncase $1 in -version) echo tool {version};; *) mkdir -p target; echo jar > target/a.jar;; esac\n",
+            workspace.path("calls").display()
+        );
+        // Written beside and renamed: the file that runs is never half of one.
+        workspace.write("bin/new", &text);
+        std::fs::set_permissions(workspace.path("bin/new"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+        std::fs::rename(workspace.path("bin/new"), workspace.path("bin/mvn")).unwrap();
+    };
+    tool("1");
+    let calls =
+        || std::fs::read_to_string(workspace.path("calls")).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    let path = format!("{}:{}", workspace.path("bin").display(), std::env::var("PATH").unwrap());
+    let script = "let b = git::project(\"jobs\").build(#{ command: \"mvn package\" });\nprint(`${b.id} ${b.cached}`);";
+    workspace.write("scripts/it.rhai", script);
+    let run = || {
+        let output = workspace.command(&["run", "it"]).env("PATH", &path).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!((run(), calls()), ("1 false\n".to_owned(), vec!["-version".to_owned(), "package".to_owned()]));
+    assert_eq!((run(), calls().len()), ("1 true\n".to_owned(), 2));
+    tool("10");
+    assert_eq!((run(), calls().len()), ("2 false\n".to_owned(), 4));
+}
+
+#[test]
+fn artifacts_are_chosen_or_the_choice_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let script = "mkdir -p a/target b/target; for f in a/target/a b/target/b b/target/b-sources b/target/original-b; do echo $f > $f.jar; done\n";
+    let (_jobs, workspace) = shell_project(root.path(), script, "");
+    let of = |options: &str, rest: &str| {
+        format!("let b = git::project(\"jobs\").build(#{{ command: \"sh build.sh\", {options} }});\n{rest}")
+    };
+    let all = workspace.run(&of("", "for a in b.artifacts { print(a.path); }\nprint(b.artifact(\"a\").path);")).ok();
+    assert_eq!(all, "a/target/a.jar\nb/target/b.jar\na/target/a.jar");
+    let said = workspace.run(&of("", "b.artifact();")).fails("build.no_artifact");
+    assert!(said.contains("several artifacts: `a/target/a.jar` and `b/target/b.jar`"), "{said}");
+    let said = workspace.run(&of("", "b.artifact(\"c\");")).fails("build.no_artifact");
+    assert!(said.contains("has no artifact `c`") && said.contains("there is `a/target/a.jar`"), "{said}");
+    let one = workspace.run(&of("modules: [\"b\"]", "print(b.artifact().path);")).ok();
+    assert_eq!(one, "b/target/b.jar");
+    let said = workspace.run(&of("artifacts: [\"dist/*.jar\"]", "")).fails("build.no_artifact");
+    assert!(said.contains("left no file like `dist/*.jar`"), "{said}");
+    assert_eq!(workspace.run(&of("artifacts: []", "print(b.artifacts.len());")).ok(), "0");
+    workspace.run(&of("artifacts: [\"../*.jar\"]", "")).fails("file.outside");
+    workspace.run(&of("modules: [\"../x\"]", "")).fails("argument.invalid");
+}
+
+#[test]
+fn a_build_that_fails_hangs_is_not_there_or_needs_a_shell() {
+    let root = tempfile::tempdir().unwrap();
+    let (jobs, workspace) = shell_project(root.path(), "echo it is broken >&2\nexit 7\n", "");
+    let said = workspace.run(&build("")).fails("build.failed");
+    assert!(said.contains("ended with code 7") && said.contains("caused by: it is broken"), "{said}");
+    let caught = "try { git::project(\"jobs\").build(#{ command: \"sh build.sh\" }); } catch (e) { print(`${e.code} ${e.data.code} ${e.data.end}`); }";
+    assert_eq!(workspace.run(caught).ok(), "build.failed 7 [\"it is broken\"]");
+    jobs.commit("hangs", &[("build.sh", "echo waiting\nsetsid sleep 1000 &\nsleep 1000\n")]);
+    let begun = Instant::now();
+    let said = workspace.run(&build("timeout: \"2s\"")).fails("build.timeout");
+    assert!(said.contains("did not end within 2.0s and was killed") && said.contains("caused by: waiting"), "{said}");
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    let of = |command: &str| format!("git::project(\"jobs\").build(#{{ command: \"{command}\" }});");
+    let said = workspace.run(&of("./gradlew jar")).fails("build.not_started");
+    assert!(said.contains("is not in the project"), "{said}");
+    workspace.run(&of("./build.sh")).fails("build.not_started");
+    workspace.run(&of("no-such-tool jar")).fails("build.not_started");
+    let said = workspace.run(&of("sh a && sh b")).fails("argument.invalid");
+    assert!(said.contains("no shell reads it"), "{said}");
+    let url = jobs.folder.join(".git").display().to_string();
+    let said = workspace
+        .run(&format!("git::project(\"{url}\").build(#{{ command: \"sh build.sh\" }});"))
+        .fails("capability.denied");
+    assert!(said.contains(&format!("allow_builds: [jobs, \"{url}\"]")), "{said}");
+    workspace.run("build::get(99);").fails("build.not_found");
+    let ended = workspace.tidegate(&["builds", "log", "99"]);
+    assert!(ended.err.contains("error[build.not_found]"), "{ended:?}");
+}
+
+#[test]
+fn a_gigabyte_of_output_neither_blocks_nor_fills_the_disk() {
+    let root = tempfile::tempdir().unwrap();
+    let script = "echo first line\nhead -c 1073741824 /dev/zero | tr '\\0' 'x' | fold -w 200\necho\necho last line\necho jar > out.jar\n";
+    let (_jobs, workspace) = shell_project(root.path(), script, "");
+    assert_eq!(workspace.run(&build("artifacts: [\"out.jar\"]")).ok(), "1 false");
+    let log = std::fs::metadata(workspace.path(".tidegate/builds/1/log")).unwrap();
+    assert!(log.len() < 10 << 20, "{}", log.len());
+    let text = workspace.tidegate(&["builds", "log", "1"]).ok();
+    assert!(text.starts_with("first line") && text.ends_with("last line") && text.contains("bytes are left out here"));
+}
