@@ -115,7 +115,11 @@ impl Jar {
     }
 
     fn artifact(&self) -> job_spec::Artifact {
-        job_spec::Artifact { path: self.file.path.clone(), sha256: self.file.sha256.clone(), origin: self.file.origin.clone() }
+        job_spec::Artifact {
+            path: self.file.path.clone(),
+            sha256: self.file.sha256.clone(),
+            origin: self.file.origin.clone(),
+        }
     }
 
     fn classes(&self, call: &Call<'_>) -> Result<Arc<Classes>> {

@@ -24,8 +24,7 @@ pub fn newest(folder: &str, job_id: &str) -> Option<Found> {
     let whole = entries.filter_map(|entry| {
         let entry = entry.ok()?;
         let number = entry.file_name().to_str()?.strip_prefix("chk-")?.parse().ok()?;
-        let written = std::fs::metadata(entry.path().join("_metadata")).ok()?.modified().ok()?;
-        let completed_at = Millis::try_from(written.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?;
+        let completed_at = written_at(&entry.path().to_string_lossy())?;
         Some(Found { path: format!("file:{}", entry.path().display()), number, completed_at })
     });
     whole.max_by_key(|found| (found.completed_at, found.number))
@@ -40,6 +39,19 @@ pub fn is_gone(path: &str) -> bool {
     }
     // ROOT/JOB_ID/chk-N, or ROOT/JOB_ID/ORDINAL/savepoint-x.
     path.ancestors().skip(2).take(2).any(|above| above.parent().is_some() && above.is_dir())
+}
+
+/// When a checkpoint or savepoint was whole: when its metadata was written; none where it is not seen from here.
+pub fn written_at(path: &str) -> Option<Millis> {
+    let written = std::fs::metadata(local(path)?.join("_metadata")).ok()?.modified().ok()?;
+    Millis::try_from(written.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+/// A whole savepoint right below a folder, where it is seen from here; Flink draws the last part of its name.
+pub fn savepoint_below(folder: &str) -> Option<String> {
+    let entries = std::fs::read_dir(local(folder)?).ok()?;
+    let mut whole = entries.flatten().map(|entry| entry.path()).filter(|path| path.join("_metadata").is_file());
+    whole.next().map(|path| format!("file:{}", path.display()))
 }
 
 /// The folder as this machine would reach it; none for another scheme than `file`.

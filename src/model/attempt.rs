@@ -70,6 +70,8 @@ pub struct Attempt {
     pub revision: u32,
     /// State of operators that the program no longer has may be left behind.
     pub allow_non_restored: bool,
+    /// Whether Flink takes checkpoints of it; none where Flink was not asked.
+    pub takes_checkpoints: Option<bool>,
     /// What the stability gate found, once it has: `stable` or `unstable`.
     pub verdict: Option<String>,
     /// The file name of the uploaded jar.
@@ -109,6 +111,7 @@ impl Attempt {
             spec_hash: revision.spec_hash.clone(),
             revision: revision.number,
             allow_non_restored: false,
+            takes_checkpoints: None,
             verdict: None,
             jar: String::new(),
             restored_from: None,

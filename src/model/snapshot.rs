@@ -93,11 +93,33 @@ impl Snapshot {
 }
 
 /// The newest recorded state of an attempt that is newer than the one that would be restored, by Flink's numbers, which
-/// count up within an attempt. `number` is none where nothing of the attempt itself would be restored.
+/// count up within an attempt; a checkpoint that Flink has deleted counts, too. `number` is none where nothing of the attempt itself
+/// would be restored.
 pub fn newer_than(number: Option<u64>, recorded: &[Snapshot]) -> Option<&Snapshot> {
-    let whole = recorded.iter().filter(|one| one.status == SnapshotStatus::Completed && one.path.is_some());
-    let newest = whole.filter(|one| one.checkpoint.is_some()).max_by_key(|one| one.checkpoint)?;
+    let is_state = |one: &&Snapshot| match one.status {
+        SnapshotStatus::Completed => one.path.is_some(),
+        SnapshotStatus::Lost => one.kind == SnapshotKind::Checkpoint,
+        _ => false,
+    };
+    let newest =
+        recorded.iter().filter(is_state).filter(|one| one.checkpoint.is_some()).max_by_key(|one| one.checkpoint)?;
     (newest.checkpoint > number).then_some(newest)
+}
+
+/// The number of the newest recorded checkpoint that was taken before a time: what a state of that time is at least.
+pub fn number_at(time: Millis, recorded: &[Snapshot]) -> Option<u64> {
+    recorded.iter().filter(|one| one.taken_at() <= time).filter_map(|one| one.checkpoint).max()
+}
+
+/// Whether a savepoint is newer than a checkpoint that was completed at a time. `written` is when the savepoint was, where that can
+/// be seen; else it lies between the asking and the moment at which we learned of it. None where that does not tell.
+pub fn is_newer(savepoint: &Snapshot, written: Option<Millis>, completed_at: Millis) -> Option<bool> {
+    match (written, savepoint.completed_at) {
+        (Some(written), _) => Some(written > completed_at),
+        _ if savepoint.created_at > completed_at => Some(true),
+        (None, Some(learned)) if learned <= completed_at => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -133,5 +155,24 @@ mod tests {
         assert!(newer_than(Some(9), &recorded).is_none());
         assert!(newer_than(Some(10), &recorded).is_none());
         assert!(newer_than(None, &recorded[..1]).is_none());
+        // What Flink has deleted was the state all the same.
+        let deleted = [seen(7, Completed), seen(9, SnapshotStatus::Lost)];
+        assert_eq!(newer_than(Some(7), &deleted).and_then(|newer| newer.checkpoint), Some(9));
+    }
+
+    #[test]
+    fn a_savepoint_is_compared_by_when_it_was_written_and_not_by_when_that_was_learned() {
+        let savepoint = Snapshot { created_at: 100, completed_at: Some(900), ..seen(0, SnapshotStatus::Completed) };
+        assert_eq!(is_newer(&savepoint, Some(400), 500), Some(false));
+        assert_eq!(is_newer(&savepoint, Some(600), 500), Some(true));
+        assert_eq!(is_newer(&savepoint, None, 50), Some(true));
+        assert_eq!(is_newer(&savepoint, None, 950), Some(false));
+        assert_eq!(is_newer(&savepoint, None, 500), None);
+        let recorded = [
+            Snapshot { created_at: 100, ..seen(3, SnapshotStatus::Completed) },
+            Snapshot { created_at: 200, ..seen(4, SnapshotStatus::Completed) },
+        ];
+        assert_eq!(number_at(150, &recorded), Some(3));
+        assert_eq!(number_at(50, &recorded), None);
     }
 }

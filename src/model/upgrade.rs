@@ -40,6 +40,8 @@ pub struct Running {
     pub had_state: bool,
     /// A checkpoint or savepoint is known that it can be started from again.
     pub has_checkpoint: bool,
+    /// Flink keeps its newest checkpoint when it is cancelled.
+    pub keeps_checkpoints: bool,
     /// Somebody allowed in so many words that its state is abandoned.
     pub loss_is_allowed: bool,
 }
@@ -78,6 +80,10 @@ pub fn ending(mode: Mode, running: Running) -> Result<Ending, Blocked> {
             "it has no checkpoint to go on from",
             "with `upgrade: \"savepoint\"` it is stopped with one; or wait for its first checkpoint".to_owned(),
         ),
+        Mode::LastState if !running.keeps_checkpoints => blocked(
+            "Flink deletes its checkpoints when it is cancelled: its program, or its cluster, says so",
+            "with `upgrade: \"savepoint\"` it is stopped with a savepoint, which stays".to_owned(),
+        ),
         Mode::LastState => Ok(Ending::Cancel),
         Mode::Stateless if running.had_state && !running.loss_is_allowed => blocked(
             "it has state, which would be lost",
@@ -97,7 +103,7 @@ mod tests {
     /// Every combination: state is never dropped without being named, and no mode turns into another.
     #[test]
     fn no_mode_turns_into_another_and_state_goes_only_when_named() {
-        for bits in 0..16_u8 {
+        for bits in 0..32_u8 {
             let has = |bit: u8| bits & (1 << bit) != 0;
             let running = Running {
                 attempt: 3,
@@ -105,9 +111,11 @@ mod tests {
                 had_state: has(1),
                 has_checkpoint: has(2),
                 loss_is_allowed: has(3),
+                keeps_checkpoints: has(4),
             };
             assert_eq!(ending(Mode::Savepoint, running) == Ok(Ending::StopWithSavepoint), !running.is_batch);
-            assert_eq!(ending(Mode::LastState, running) == Ok(Ending::Cancel), running.has_checkpoint);
+            let can_go_on = running.has_checkpoint && running.keeps_checkpoints;
+            assert_eq!(ending(Mode::LastState, running) == Ok(Ending::Cancel), can_go_on);
             let may_go = !running.had_state || running.loss_is_allowed;
             assert_eq!(ending(Mode::Stateless, running) == Ok(Ending::Cancel), may_go);
         }

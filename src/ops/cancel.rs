@@ -97,25 +97,65 @@ pub async fn end(
     by: &str,
 ) -> Result<Option<End>> {
     let mut asked = false;
+    let mut heard = Instant::now();
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let Some(seen) = connection.listed(&attempt.flink_id).await? else { return Ok(None) };
-        services.store.observe(attempt.job, attempt.number, &seen.state, seen.tasks_running, seen.tasks_total)?;
-        if is_terminal(&seen.state) {
-            let checkpoint = ledger::end(services, connection, attempt, &seen).await?;
-            return Ok(Some(End { state: seen.state, asked, checkpoint }));
-        }
-        if !asked {
-            services.store.ask_end(attempt, by)?;
-            asked = matches!(connection.client.cancel(&attempt.flink_id).await?, Cancellation::Accepted);
-        }
+        let step = step(services, connection, attempt, by, &mut asked).await;
+        let state = match step {
+            Ok(Step::Ended(end)) => return Ok(Some(end)),
+            Ok(Step::Gone) => return Ok(None),
+            Ok(Step::Wait(state)) => {
+                heard = Instant::now();
+                state
+            }
+            // Once it was asked for it may have happened: whoever comes next has to find that out.
+            Err(error) if asked && error.is(&code::FLINK_UNREACHABLE) => {
+                if heard.elapsed() >= PATIENCE {
+                    return Err(Error::new(
+                        &code::RUN_UNKNOWN_OUTCOME,
+                        format!("`{name}` was asked to end, and nobody has answered since"),
+                    )
+                    .caused_by(error)
+                    .hint("when the JobManager answers again, `tidegate resume RUN` goes on"));
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if Instant::now() >= deadline {
-            return Err(Error::new(
-                &code::JOB_TIMEOUT,
-                format!("`{name}` is {} and has not ended after 60 s", seen.state),
-            )
-            .hint("Flink was asked to cancel it, and goes on trying; look again with `tidegate ps`"));
+            return Err(Error::new(&code::JOB_TIMEOUT, format!("`{name}` is {state} and has not ended after 60 s"))
+                .hint("Flink was asked to cancel it, and goes on trying; look again with `tidegate ps`"));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+enum Step {
+    Ended(End),
+    /// It is not known any more.
+    Gone,
+    Wait(String),
+}
+
+async fn step(
+    services: &Services,
+    connection: &Connection,
+    attempt: &Attempt,
+    by: &str,
+    asked: &mut bool,
+) -> Result<Step> {
+    let Some(seen) = connection.listed(&attempt.flink_id).await? else { return Ok(Step::Gone) };
+    services.store.observe(attempt.job, attempt.number, &seen.state, seen.tasks_running, seen.tasks_total)?;
+    if is_terminal(&seen.state) {
+        let checkpoint = ledger::end(services, connection, attempt, &seen).await?;
+        return Ok(Step::Ended(End { state: seen.state, asked: *asked, checkpoint }));
+    }
+    if !*asked {
+        services.store.ask_end(attempt, by)?;
+        // An answer that is lost does not tell that it did not arrive.
+        *asked = true;
+        *asked = matches!(connection.client.cancel(&attempt.flink_id).await?, Cancellation::Accepted);
+    }
+    Ok(Step::Wait(seen.state))
 }

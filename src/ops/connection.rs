@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::base::clock::Millis;
-use crate::base::{Result, duration};
+use crate::base::{Error, Result, code, duration};
 use crate::drivers::flink::{Checkpoint, Checkpoints, Client, JobException, JobOverview};
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::Listed;
@@ -88,33 +88,62 @@ impl Connection {
     /// `flink.*`.
     pub async fn newest_checkpoint(&self, ended: &Listed) -> Result<Option<Newest>> {
         let begun = Instant::now();
-        let mut patience = None;
+        let mut needed_from = None;
         loop {
-            let Some(checkpoints) = self.checkpoints(&ended.id).await? else { return Ok(None) };
+            let asked_at = begun.elapsed();
+            let Some(checkpoints) = self.checkpoints(&ended.id).await? else {
+                // It takes none; or it is not known any more, which says nothing of its checkpoints.
+                return match self.listed(&ended.id).await? {
+                    Some(_) => Ok(None),
+                    None => Err(self.forgot(ended)),
+                };
+            };
             let own = Newest::own(&checkpoints);
             // Flink answers from a copy that is some seconds old, and can be of before the end: a newer checkpoint is not in
             // it yet, and an older savepoint would be taken for the newest state. The answer holds only when every copy of
-            // before the end is too old to be served.
-            let (interval, since_end) = match patience {
-                Some(patience) => patience,
+            // before the end was too old to be served when it was asked for.
+            let (interval, from) = match needed_from {
+                Some(known) => known,
                 None => {
                     let interval = self.refresh_interval().await?;
-                    *patience.insert((interval, self.age_of_end(ended).await?))
+                    let age = self.age_of_end(ended).await?.saturating_sub(begun.elapsed());
+                    *needed_from.insert((interval, interval.saturating_sub(age)))
                 }
             };
             let nothing = own.iter().all(|newest| newest.is_gone);
-            let needed = if nothing { interval } else { interval.saturating_sub(since_end) };
-            if begun.elapsed() <= needed && !needed.is_zero() {
-                tokio::time::sleep(Duration::from_millis(100).min(needed)).await;
+            let needed = if nothing { interval } else { from };
+            if asked_at < needed {
+                tokio::time::sleep(Duration::from_millis(100).min(needed - asked_at)).await;
                 continue;
             }
             let restored = checkpoints.latest.restored.and_then(|restored| {
                 let path = restored.external_path?;
-                Some(Newest { id: restored.id, path, triggered_at: None, bytes: None, is_own: false, is_gone: false })
+                // With high availability a job comes back from a checkpoint of its own.
+                let is_own = path.contains(&ended.id);
+                Some(Newest {
+                    id: restored.id,
+                    path,
+                    triggered_at: None,
+                    bytes: None,
+                    is_own,
+                    is_stop: false,
+                    is_gone: false,
+                })
             });
             // Flink counts on from what it restored; of the same number its own would be the newer one.
             return Ok(restored.into_iter().chain(own).max_by_key(|newest| newest.id));
         }
+    }
+
+    fn forgot(&self, ended: &Listed) -> Error {
+        Error::new(
+            &code::FLINK_JOB_NOT_FOUND,
+            format!(
+                "the JobManager of `{}` forgot `{}` ({}) while it was asked for its newest checkpoint",
+                self.name, ended.name, ended.id
+            ),
+        )
+        .hint("it has restarted; nothing was recorded of the end: do the same again")
     }
 
     /// How long ago a job ended, by the clock of its JobManager; none at all where it does not say.
@@ -199,6 +228,8 @@ pub struct Newest {
     pub bytes: Option<u64>,
     /// Whether this execution made it, and was not itself restored from it.
     pub is_own: bool,
+    /// Whether it is a savepoint that the job was stopped with, by whomever.
+    pub is_stop: bool,
     /// Whether Flink has deleted it.
     pub is_gone: bool,
 }
@@ -216,6 +247,7 @@ impl Newest {
                 triggered_at,
                 bytes: checkpoint.state_size,
                 is_own: true,
+                is_stop: checkpoint.checkpoint_type.as_deref() == Some("SYNC_SAVEPOINT"),
                 is_gone: checkpoint.discarded,
             })
         });

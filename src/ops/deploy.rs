@@ -69,6 +69,9 @@ pub(super) async fn bring(
     settle(services, &connection, spec).await?;
     let job = services.store.job(&spec.identity.environment, name)?;
     let mut newest = newest(services, job.as_ref())?;
+    if let (Some(job), Some(newest)) = (&job, &newest) {
+        standing::superseded(services, job, newest, acting)?;
+    }
     let elsewhere = standing::elsewhere(services, spec, newest.as_ref()).await?;
     // Where the newest execution lives, if it does.
     let home = elsewhere.as_ref().unwrap_or(&connection);
@@ -106,6 +109,7 @@ pub(super) async fn bring(
         }
         // Before anything ends: what cannot start must not cost what runs.
         class_path::ensure(services, spec, &connection).await?;
+        submit::can_be_sent(services, &connection, spec).await?;
         upgrade::end(services, run, home, spec, &attempt, options).await?;
         checked = true;
         listed = home.jobs().await?;
@@ -140,6 +144,7 @@ pub(super) async fn bring(
     let begin = Begin { run, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
     let (attempt, jar) = begin.attempt(services, restore, options.allow_non_restored_state).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
+    ledger::note_checkpointing(services, &connection, spec, &attempt).await?;
     let mut facts = facts::of(&connection, spec, &attempt, None, "created");
     if let Some(operators) = left_behind::operators(services, &connection, &attempt).await {
         facts["dropped_operators"] = operators.into();

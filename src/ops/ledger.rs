@@ -1,5 +1,7 @@
 //! What is seen of a job's checkpoints goes into the ledger: nobody's cancel or failure drops a pointer.
 
+use std::time::{Duration, Instant};
+
 use super::connection::{Connection, Newest};
 use super::services::Services;
 use crate::base::Result;
@@ -8,6 +10,7 @@ use crate::drivers::flink::Checkpoints;
 use crate::model::attempt::Attempt;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::Listed;
+use crate::model::running_configuration;
 
 /// Flink's options for the folder of checkpoints: since 1.20, and before.
 const FOLDERS: [&str; 2] = ["execution.checkpointing.dir", "state.checkpoints.dir"];
@@ -25,6 +28,37 @@ pub async fn look(services: &Services, connection: &Connection, attempt: &Attemp
     Ok(checkpoints)
 }
 
+/// How long Flink may take to say whether it takes checkpoints of a job that it has just accepted.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Records whether Flink takes checkpoints of an attempt whose spec does not say so: its program, or its cluster, can. Where Flink
+/// does not tell, that is not known, and a start after its loss is refused.
+///
+/// # Errors
+/// `state.*`.
+pub async fn note_checkpointing(
+    services: &Services,
+    connection: &Connection,
+    spec: &JobSpec,
+    attempt: &Attempt,
+) -> Result<()> {
+    if spec.is_stateful() || spec.is_batch() || attempt.takes_checkpoints.is_some() {
+        return Ok(());
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // While it is being initialized Flink does not know it by itself.
+        if let Ok(configuration) = connection.checkpoint_configuration(&attempt.flink_id).await {
+            let takes = configuration.as_ref().and_then(running_configuration::interval).is_some();
+            return services.store.note_checkpointing(attempt, takes);
+        }
+        if Instant::now() >= deadline {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// The newest checkpoint or savepoint of an attempt that has ended, as its JobManager tells it. Where it is there it is
 /// recorded.
 ///
@@ -37,8 +71,14 @@ pub async fn newest(
     ended: &Listed,
 ) -> Result<Option<Newest>> {
     let Some(newest) = connection.newest_checkpoint(ended).await? else { return Ok(None) };
-    if newest.is_own && !newest.is_gone {
+    if newest.is_own && newest.is_gone && ended.state != "FINISHED" {
+        services.store.lose_checkpoint(attempt, newest.id, &newest.path)?;
+    } else if newest.is_own && !newest.is_gone {
         services.store.see_checkpoint(attempt, newest.id, &newest.path, newest.triggered_at, newest.bytes)?;
+        if newest.is_stop && ended.state == "FINISHED" {
+            // Somebody stopped it: it has not done its work, and is started again from there.
+            services.store.see_stop(attempt, &newest.path)?;
+        }
     }
     Ok(Some(newest))
 }

@@ -10,7 +10,7 @@ use super::services::Services;
 use super::standing::submitted_spec;
 use crate::base::hash::sha256;
 use crate::base::{Error, Result, clock, code};
-use crate::drivers::checkpoint_folder::bare;
+use crate::drivers::checkpoint_folder;
 use crate::drivers::flink::{SavepointRequest, SavepointStatus, Triggered, Version};
 use crate::model::attempt::{Attempt, StepKey};
 use crate::model::job_status::is_terminal;
@@ -47,7 +47,7 @@ pub async fn stop(
         }
     };
     let path = drive(services, connection, attempt, name, &snapshot).await?;
-    wait_for_end(services, connection, attempt, name).await?;
+    wait_for_end(services, connection, attempt, name, &path).await?;
     Ok(path)
 }
 
@@ -100,8 +100,8 @@ pub async fn settle(services: &Services, connection: &Connection, attempt: &Atte
             continue;
         }
         match drive(services, connection, attempt, name, &snapshot).await {
-            Ok(_) if snapshot.kind == SnapshotKind::Stop => {
-                wait_for_end(services, connection, attempt, name).await?;
+            Ok(path) if snapshot.kind == SnapshotKind::Stop => {
+                wait_for_end(services, connection, attempt, name, &path).await?;
             }
             Ok(_) => {}
             Err(error) if error.is(&code::SAVEPOINT_FAILED) => {}
@@ -225,8 +225,9 @@ async fn drive(
                         Triggered::Accepted => Step::Wait,
                         // The job has ended: perhaps with this very savepoint, whose answer Flink has forgotten.
                         Triggered::Refused { causes } => match ended_with(connection, attempt, target).await? {
-                            Some(path) => Step::Done(path),
-                            None => Step::Failed(causes),
+                            Ended::With(path) => Step::Done(path),
+                            Ended::Without => Step::Failed(causes),
+                            Ended::Unknown => Step::Forgotten,
                         },
                         Triggered::Ambiguous { why } => return Err(Error::new(&code::FLINK_UNREACHABLE, why)),
                     }
@@ -242,6 +243,12 @@ async fn drive(
                 let error = failed(name, snapshot.kind, &causes).map_texts(&|text| services.secrets.mask(text));
                 let text = error.to_json().to_string();
                 services.store.settle_snapshot(snapshot, SnapshotStatus::Failed, None, Some(&text))?;
+                return Err(error);
+            }
+            Ok(Step::Forgotten) => {
+                let error = forgotten(connection, attempt, name, target);
+                let text = error.to_json().to_string();
+                services.store.settle_snapshot(snapshot, SnapshotStatus::Lost, None, Some(&text))?;
                 return Err(error);
             }
             Ok(Step::Restarted) => return restarted(services, connection, attempt, name, snapshot),
@@ -268,15 +275,49 @@ enum Step {
     Done(String),
     Failed(Vec<String>),
     Restarted,
+    /// Flink remembers neither the savepoint nor what the job ended with.
+    Forgotten,
 }
 
-/// The newest savepoint of a job that has ended, where it lies in the private folder.
-async fn ended_with(connection: &Connection, attempt: &Attempt, target: &str) -> Result<Option<String>> {
-    let ended = connection.listed(&attempt.flink_id).await?.filter(|job| is_terminal(&job.state));
-    let Some(ended) = ended else { return Ok(None) };
-    let newest = connection.newest_checkpoint(&ended).await?.filter(|newest| !newest.is_gone).map(|newest| newest.path);
-    let inside = |path: &str| bare(path).starts_with(&format!("{}/", bare(target)));
-    Ok(newest.filter(|path| inside(path)))
+enum Ended {
+    /// With this savepoint.
+    With(String),
+    /// Or it has not ended; the savepoint is none.
+    Without,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// Whether a job that no savepoint can be asked of has ended with the one that was asked for before. It lies in the private folder,
+/// which may be named in another way there: `hdfs:///x` is `hdfs://host/x`.
+async fn ended_with(connection: &Connection, attempt: &Attempt, target: &str) -> Result<Ended> {
+    if let Some(path) = checkpoint_folder::savepoint_below(target) {
+        return Ok(Ended::With(path));
+    }
+    let private = target.rsplitn(3, '/').take(2).collect::<Vec<_>>();
+    let inside = |path: &str| path.contains(&format!("/{}/{}/", private[1], private[0]));
+    let Some(listed) = connection.listed(&attempt.flink_id).await? else { return Ok(Ended::Unknown) };
+    if !is_terminal(&listed.state) {
+        return Ok(Ended::Without);
+    }
+    Ok(match connection.newest_checkpoint(&listed).await? {
+        Some(newest) if !newest.is_gone && inside(&newest.path) => Ended::With(newest.path),
+        // Flink tells nothing of a savepoint where the job took no checkpoints of its own.
+        None if listed.state == "FINISHED" => Ended::Unknown,
+        _ => Ended::Without,
+    })
+}
+
+fn forgotten(connection: &Connection, attempt: &Attempt, name: &str, target: &str) -> Error {
+    Error::new(
+        &code::SAVEPOINT_FAILED,
+        format!(
+            "a savepoint of attempt {} of `{name}` was asked for, and `{}` has forgotten what came of it",
+            attempt.number, connection.name
+        ),
+    )
+    .caused_by(format!("it may lie below {target}"))
+    .hint("run the script again: it looks at what is there now")
 }
 
 /// The JobManager that was asked is gone. Where it is highly available the job lives on under its id and no stop is under
@@ -314,21 +355,29 @@ fn failed(name: &str, kind: SnapshotKind, causes: &[String]) -> Error {
     })
 }
 
-async fn wait_for_end(services: &Services, connection: &Connection, attempt: &Attempt, name: &str) -> Result<()> {
+async fn wait_for_end(
+    services: &Services,
+    connection: &Connection,
+    attempt: &Attempt,
+    name: &str,
+    path: &str,
+) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let Some(seen) = connection.listed(&attempt.flink_id).await? else { return Ok(()) };
-        if is_terminal(&seen.state) {
+        let state = match connection.listed(&attempt.flink_id).await {
+            Ok(None) => return Ok(()),
             // The savepoint is in the ledger, and is the newest: none is taken after it.
-            return services.store.end_attempt(attempt, &seen.state, seen.end_time, None);
-        }
+            Ok(Some(seen)) if is_terminal(&seen.state) => {
+                return services.store.end_attempt(attempt, &seen.state, seen.end_time, Some(path));
+            }
+            Ok(Some(seen)) => seen.state,
+            Err(error) if error.is(&code::FLINK_UNREACHABLE) => format!("out of sight ({error})"),
+            Err(error) => return Err(error),
+        };
         if Instant::now() >= deadline {
             return Err(Error::new(
                 &code::RUN_UNKNOWN_OUTCOME,
-                format!(
-                    "the savepoint of `{name}` is whole, and the job is {} and has not ended after 60 s",
-                    seen.state
-                ),
+                format!("the savepoint of `{name}` is whole, and the job is {state} and has not ended after 60 s"),
             )
             .hint("look at what it does with `tidegate logs`; `tidegate resume RUN` goes on when it has ended"));
         }

@@ -164,7 +164,7 @@ async fn go_back(
         Otherwise::Rollback | Otherwise::Stay => None,
     };
     // It may restart all the time, and then no savepoint can be taken: its newest checkpoint is its state.
-    let had_state = state_guard::had_state(&submitted_spec(unstable, name)?, unstable);
+    let had_state = state_guard::had_state(services, &submitted_spec(unstable, name)?, unstable)?;
     let options = Options { upgrade: if had_state { Mode::LastState } else { Mode::Stateless }, ..Options::default() };
     let intent = Intent { kind: RevisionKind::Rollback, origin: Some(target.number), again: false, rewind };
     let facts = deploy::bring(services, run, acting, &old, &options, &intent).await.map_err(|error| {

@@ -2,6 +2,7 @@
 
 use super::cluster::Start;
 use super::connection::Connection;
+use super::effect::Acting;
 use super::services::Services;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
@@ -131,7 +132,8 @@ pub(super) async fn elsewhere(
 
 /// Whether the newest attempt was accepted by this cluster, has not ended as far as we know, and is not listed any more.
 pub(super) fn is_missing(newest: &Attempt, cluster: &str, listed: &[Listed]) -> bool {
-    newest.submission == Submission::Accepted
+    // Of one that was given up nobody knows whether it ran.
+    matches!(newest.submission, Submission::Accepted | Submission::GivenUp)
         && newest.end_state.is_none()
         && newest.cluster == cluster
         && !listed.iter().any(|listing| listing.id == newest.flink_id)
@@ -153,6 +155,27 @@ pub(super) fn is_same_job(attempt: &Attempt, spec: &JobSpec) -> bool {
 pub(super) fn rotated(services: &Services, attempt: &Attempt, secrets: &SecretMarks) -> Result<Vec<String>> {
     let Some(revision) = services.store.revision(attempt.job, attempt.revision)? else { return Ok(Vec::new()) };
     Ok(changed_secrets(&revision.secrets, secrets).into_iter().map(str::to_owned).collect())
+}
+
+/// Refuses to go on with a step whose attempt was followed by another run's: what that one brought about stands.
+///
+/// # Errors
+/// `run.superseded`.
+pub(super) fn superseded(services: &Services, job: &JobRow, newest: &Attempt, acting: &Acting) -> Result<()> {
+    let Some(own) = services.store.attempt_of_step(&acting.key)?.filter(|own| own.number < newest.number) else {
+        return Ok(());
+    };
+    Err(Error::new(
+        &code::RUN_SUPERSEDED,
+        format!(
+            "this run has started attempt {} of `{}`, and run r{} has started attempt {} since",
+            own.number, job.name, newest.step.run, newest.number
+        ),
+    )
+    .hint(format!(
+        "nothing was done: `tidegate history {}` shows what runs now; run the script again if its job is still wanted",
+        job.name
+    )))
 }
 
 /// The refusal to start a job where it lives on two clusters.

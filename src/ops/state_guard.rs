@@ -7,16 +7,16 @@ use super::standing::submitted_spec;
 use crate::base::{Error, Result, code};
 use crate::drivers::checkpoint_folder;
 use crate::model::attempt::{Attempt, Submission};
-use crate::model::job_spec::JobSpec;
+use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::is_terminal;
-use crate::model::snapshot::{Snapshot, SnapshotKind, SnapshotStatus, newer_than};
+use crate::model::snapshot::{Snapshot, SnapshotKind, SnapshotStatus, is_newer, newer_than, number_at};
 use crate::store::JobRow;
 
 /// The checkpoint that a new attempt has to start from; `None` where the job never had state.
 ///
-/// The newest accepted attempt decides. What would be restored is never older than what is recorded. `allow_state_loss`
-/// names what is abandoned, an attempt's state or the newest of it, and so is valid once. Of the clusters that are connected the one decides that the attempt ran on; without it what was recorded at its
-/// end.
+/// The newest attempt that ran decides. What would be restored is never older than what is recorded. `allow_state_loss`
+/// names what is abandoned, an attempt's state or the newest of it, and so is valid once. Of the clusters that are connected
+/// the one decides that the attempt ran on; without it what was recorded at its end.
 ///
 /// # Errors
 /// `job.state_unknown` where the last execution took checkpoints and the newest of them cannot be determined.
@@ -26,53 +26,76 @@ pub async fn newest_state(
     job: &JobRow,
     allow_state_loss: Option<&str>,
 ) -> Result<Option<String>> {
-    let attempts = services.store.attempts(job.id)?;
-    let mut inherited = None;
-    for attempt in attempts.iter().rev() {
-        match attempt.submission {
-            Submission::Accepted => {}
+    for attempt in services.store.attempts(job.id)?.iter().rev() {
+        if attempt.submission == Submission::Refused {
             // Never ran: what it would have been restored from is still the newest.
-            Submission::Refused | Submission::GivenUp | Submission::Open => continue,
+            continue;
         }
         if is_abandoned(attempt, allow_state_loss) {
             return Ok(None);
         }
         let spec = submitted_spec(attempt, &job.name)?;
+        let connection = connections.iter().find(|connection| connection.name == attempt.cluster).copied();
+        if attempt.submission != Submission::Accepted {
+            // Nobody knows whether it ran. Where it did, what it left is the newest.
+            match left(services, connection, &spec, attempt).await? {
+                Some(Known::Checkpoint(path, _)) => return Ok(Some(path)),
+                Some(_) => return Err(unknown(services, job, attempt)?),
+                None => continue,
+            }
+        }
         // A job that we stopped with a savepoint took nothing after it; Flink may not tell of it where the job took no
         // checkpoints of its own.
         let stopped = services.store.final_savepoint(job.id, attempt.number)?;
         if stopped.is_some() {
             return Ok(stopped);
         }
-        // A stop whose answer went down with its JobManager may have made a savepoint that nobody knows.
-        let asked = services.store.snapshots_of(job.id, attempt.number)?;
-        let is_lost = asked.iter().any(|one| one.kind == SnapshotKind::Stop && one.status == SnapshotStatus::Lost);
-        if !had_state(&spec, attempt) && !is_lost {
-            return Ok(None);
+        let had = had_state(services, &spec, attempt)?;
+        if spec.is_batch() && !had {
+            // An execution of a bounded job left nothing, and took nothing of what was before.
+            continue;
         }
-        let known = newest_of(services, connections, &spec, attempt).await?;
-        let (path, number) = match known {
+        let (path, number) = match newest_of(services, connection, &spec, attempt).await? {
             Known::Checkpoint(path, number) => (Some(path), number),
-            // It ended before its first checkpoint: all that it had is what it was started from.
-            Known::None if !is_lost => (attempt.restored_from.clone(), None),
-            Known::None | Known::Not => {
-                let newest = services.store.newest_snapshot(job.id)?.filter(|newest| newest.attempt == attempt.number);
-                return Err(unknown(job, attempt, newest.and_then(|newest| newest.path)));
-            }
             // It has done its work, and Flink has discarded its checkpoints.
             Known::Done(path) => return Ok(path),
+            // A stop whose answer went down with its JobManager may have made a savepoint that nobody knows.
+            _ if stop_was_lost(services, attempt)? => return Err(unknown(services, job, attempt)?),
+            // It ended before its first checkpoint: all that it had is what it was started from.
+            Known::None => (attempt.restored_from.clone(), None),
+            Known::Not if had || takes_checkpoints(connection, &spec, attempt).await? => {
+                return Err(unknown(services, job, attempt)?);
+            }
+            Known::Not => return Ok(None),
         };
         let recorded = services.store.snapshots_of(job.id, attempt.number)?;
-        if let Some(newer) = newer_than(number, &recorded) {
+        if let Some(newer) = newer_than(number, &recorded).filter(|newer| newer.path != path) {
             let name = abandoned_name(attempt, newer);
             if allow_state_loss != Some(name.as_str()) {
                 return Err(older(job, path.as_deref(), newer, &name));
             }
         }
-        inherited = path;
-        break;
+        return Ok(path);
     }
-    Ok(inherited)
+    Ok(None)
+}
+
+fn stop_was_lost(services: &Services, attempt: &Attempt) -> Result<bool> {
+    let asked = services.store.snapshots_of(attempt.job, attempt.number)?;
+    Ok(asked.iter().any(|one| one.kind == SnapshotKind::Stop && one.status == SnapshotStatus::Lost))
+}
+
+/// Whether an attempt of which nothing is left took checkpoints that its spec does not tell of: its program, or its cluster, can
+/// have said so.
+async fn takes_checkpoints(connection: Option<&Connection>, spec: &JobSpec, attempt: &Attempt) -> Result<bool> {
+    match (attempt.takes_checkpoints, &spec.program, connection) {
+        (Some(takes), ..) => Ok(takes),
+        (None, Program::Sql { .. }, Some(connection)) => {
+            Ok(connection.client.setting("execution.checkpointing.interval").await?.is_some())
+        }
+        (None, Program::Sql { .. }, None) => Ok(false),
+        (None, Program::Jar { .. } | Program::Adopted { .. }, _) => Ok(true),
+    }
 }
 
 /// How the one state that is abandoned is named: `attempt-3/chk-9`.
@@ -87,8 +110,15 @@ pub(super) fn is_abandoned(attempt: &Attempt, allow_state_loss: Option<&str>) ->
 }
 
 /// Whether an attempt, submitted with this spec, has state as far as was recorded.
-pub(super) fn had_state(spec: &JobSpec, attempt: &Attempt) -> bool {
-    spec.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some()
+pub(super) fn had_state(services: &Services, spec: &JobSpec, attempt: &Attempt) -> Result<bool> {
+    if spec.is_stateful() || attempt.checkpoint.is_some() || attempt.restored_from.is_some() {
+        return Ok(true);
+    }
+    if attempt.takes_checkpoints == Some(true) {
+        return Ok(true);
+    }
+    let recorded = services.store.snapshots_of(attempt.job, attempt.number)?;
+    Ok(recorded.iter().any(|one| one.path.is_some()))
 }
 
 /// Looks whether the state to start from is there, as far as it can be seen from here.
@@ -116,11 +146,10 @@ enum Known {
 
 async fn newest_of(
     services: &Services,
-    connections: &[&Connection],
+    connection: Option<&Connection>,
     spec: &JobSpec,
     attempt: &Attempt,
 ) -> Result<Known> {
-    let connection = connections.iter().find(|connection| connection.name == attempt.cluster);
     if let Some(connection) = connection
         && let Some(ended) = connection.listed(&attempt.flink_id).await?.filter(|job| is_terminal(&job.state))
     {
@@ -131,51 +160,100 @@ async fn newest_of(
             return Ok(Known::Done(kept.or_else(|| attempt.restored_from.clone())));
         }
         return Ok(match newest {
-            // Flink made a checkpoint and has deleted it: what is older is not the state of the job.
-            Some(newest) if newest.is_gone => Known::Not,
+            // Flink made it and has deleted it: what is older is the state only where somebody says so.
+            Some(newest) if newest.is_gone => newest_savepoint(services, attempt)?,
             Some(newest) => Known::Checkpoint(newest.path, newest.is_own.then_some(newest.id)),
             None => Known::None,
         });
     }
-    if let Some(connection) = connection.filter(|_| attempt.end_state.is_none())
-        && let Some(found) = ledger::left_behind(connection, spec, attempt).await?
+    if attempt.end_state.is_none()
+        && let Some(left) = left(services, connection, spec, attempt).await?
     {
-        // A savepoint that the job went on after can be newer than its last checkpoint.
-        let seen = services.store.snapshots_of(attempt.job, attempt.number)?;
-        let whole = seen.into_iter().filter(|snapshot| snapshot.status == SnapshotStatus::Completed);
-        let newest = whole.filter(|one| one.kind != SnapshotKind::Checkpoint).max_by_key(|one| one.completed_at);
-        services.store.see_checkpoint(attempt, found.number, &found.path, Some(found.completed_at), None)?;
-        return Ok(match newest.filter(|one| one.completed_at > Some(found.completed_at)).and_then(|one| one.path) {
-            // It is newer than every checkpoint that is there, and its number is not known.
-            Some(savepoint) => Known::Checkpoint(savepoint, Some(u64::MAX)),
-            None => Known::Checkpoint(found.path, Some(found.number)),
-        });
+        return Ok(left);
     }
     // Flink has forgotten the job. What was recorded at its end is final; anything recorded before may be old.
     Ok(match (&attempt.end_state, &attempt.checkpoint) {
-        (Some(_), Some(path)) => Known::Checkpoint(path.clone(), Some(u64::MAX)),
+        (Some(_), Some(path)) => {
+            let recorded = services.store.snapshots_of(attempt.job, attempt.number)?;
+            let row = recorded.iter().find(|one| one.path.as_ref() == Some(path));
+            Known::Checkpoint(
+                path.clone(),
+                row.map_or(Some(u64::MAX), |row| row.checkpoint.or(number_at(row.taken_at(), &recorded))),
+            )
+        }
         (Some(end), None) if end == "FINISHED" => Known::Done(attempt.restored_from.clone()),
-        (Some(_), None) => Known::None,
+        (Some(_), None) => newest_savepoint(services, attempt)?,
         (None, _) => Known::Not,
     })
 }
 
-fn unknown(job: &JobRow, attempt: &Attempt, newest: Option<String>) -> Error {
-    let error = Error::new(
+/// The newest savepoint of an attempt whose checkpoints are gone.
+fn newest_savepoint(services: &Services, attempt: &Attempt) -> Result<Known> {
+    let recorded = services.store.snapshots_of(attempt.job, attempt.number)?;
+    let newest = savepoints(&recorded).max_by_key(|one| one.created_at);
+    Ok(
+        match newest.and_then(|one| Some((one.path.clone()?, one.checkpoint.or(number_at(one.created_at, &recorded)))))
+        {
+            Some((path, number)) => Known::Checkpoint(path, number),
+            None => Known::None,
+        },
+    )
+}
+
+fn savepoints(recorded: &[Snapshot]) -> impl Iterator<Item = &Snapshot> {
+    recorded.iter().filter(|one| one.status == SnapshotStatus::Completed && one.kind != SnapshotKind::Checkpoint)
+}
+
+/// What an attempt that no JobManager knows any more left, where its checkpoints can be read from here: the newest of them, or a
+/// savepoint that it went on after. None where nothing can be read.
+async fn left(
+    services: &Services,
+    connection: Option<&Connection>,
+    spec: &JobSpec,
+    attempt: &Attempt,
+) -> Result<Option<Known>> {
+    let Some(connection) = connection else { return Ok(None) };
+    let Some(found) = ledger::left_behind(connection, spec, attempt).await? else { return Ok(None) };
+    services.store.see_checkpoint(attempt, found.number, &found.path, Some(found.completed_at), None)?;
+    let recorded = services.store.snapshots_of(attempt.job, attempt.number)?;
+    let Some(savepoint) = savepoints(&recorded).max_by_key(|one| one.created_at) else {
+        return Ok(Some(Known::Checkpoint(found.path, Some(found.number))));
+    };
+    let Some(path) = savepoint.path.clone() else { return Ok(Some(Known::Not)) };
+    let written = checkpoint_folder::written_at(&path);
+    Ok(Some(match is_newer(savepoint, written, found.completed_at) {
+        Some(true) => {
+            let number = savepoint.checkpoint.or(number_at(written.unwrap_or(savepoint.created_at), &recorded));
+            Known::Checkpoint(path, number.max(Some(found.number)))
+        }
+        Some(false) => Known::Checkpoint(found.path, Some(found.number)),
+        // Which of them is the newer one nobody can tell.
+        None => Known::Not,
+    }))
+}
+
+fn unknown(services: &Services, job: &JobRow, attempt: &Attempt) -> Result<Error> {
+    let mut error = Error::new(
         &code::JOB_STATE_UNKNOWN,
         format!(
-            "attempt {} of `{}` took checkpoints, and the cluster has forgotten which was the newest, or has deleted it",
+            "attempt {} of `{}` took checkpoints, or may have, and which was the newest is not known: the cluster has forgotten it, or has deleted it",
             attempt.number, job.name
         ),
     );
-    let error = match newest.or_else(|| attempt.checkpoint.clone()) {
-        Some(path) => error.caused_by(format!("the newest one seen, perhaps an old one: {path}")),
-        None => error,
-    };
-    error.with("attempt", attempt.number).hint(format!(
+    let newest = services.store.newest_snapshot(job.id)?.filter(|newest| newest.attempt == attempt.number);
+    if let Some(path) = newest.and_then(|newest| newest.path).or_else(|| attempt.checkpoint.clone()) {
+        error = error.caused_by(format!("the newest one seen, perhaps an old one: {path}"));
+    }
+    let asked = services.store.snapshots_of(job.id, attempt.number)?;
+    if let Some(target) =
+        asked.iter().rev().find(|one| one.status == SnapshotStatus::Lost).and_then(|one| one.target.clone())
+    {
+        error = error.caused_by(format!("a savepoint that was asked for may lie below {target}"));
+    }
+    Ok(error.with("attempt", attempt.number).hint(format!(
         "to start from nothing and abandon that state, say `deploy(#{{ allow_state_loss: \"attempt-{}\" }})`",
         attempt.number
-    ))
+    )))
 }
 
 fn older(job: &JobRow, path: Option<&str>, newer: &Snapshot, name: &str) -> Error {

@@ -122,6 +122,10 @@ pub async fn drive(
             Ok(Answer::Refused { status, body }) => match connection.job(&attempt.flink_id).await {
                 // main() may submit and then fail: the job is there all the same.
                 Ok(Some(_)) => return pursuit.accepted().await,
+                Ok(None) if pursuit.doubt.is_some() => {
+                    let error = refusal::explain(spec, status, &services.secrets.mask(&body), connection);
+                    return pursuit.refused_in_doubt(error).await;
+                }
                 Ok(None) => {
                     let error = refusal::explain(spec, status, &services.secrets.mask(&body), connection);
                     return Err(pursuit.refused(error)?);
@@ -203,6 +207,36 @@ impl Pursuit<'_> {
         Ok(())
     }
 
+    /// This request was refused, and an earlier one of the same attempt may be under way still: its `main()` runs until it submits
+    /// or fails, whoever waits for it. What it starts is looked for as long as patience lasts; after that nobody can tell.
+    async fn refused_in_doubt(&mut self, error: Error) -> Result<()> {
+        self.services.clusters.progress(&format!(
+            "`{}` was refused, and an earlier request of attempt {} may be under way: looking for what it starts",
+            self.spec.identity.job, self.attempt.number
+        ));
+        let first_sent = Duration::from_millis(clock::now().saturating_sub(self.attempt.created_at).unsigned_abs());
+        let deadline = Instant::now() + PATIENCE.saturating_sub(first_sent);
+        loop {
+            match self.connection.listed(&self.attempt.flink_id).await {
+                Ok(Some(_)) => return self.accepted().await,
+                Ok(None) if self.connection.incarnation().await.is_ok_and(|now| now != self.attempt.incarnation) => {
+                    return self.after_restart().await;
+                }
+                Ok(None) => {}
+                Err(error) if error.is(&code::FLINK_UNREACHABLE) => {}
+                Err(error) => return Err(error),
+            }
+            if Instant::now() >= deadline {
+                // Our own runner plans in seconds. How long somebody's `main()` takes nobody knows.
+                if let (Program::Jar { .. }, Some(doubt)) = (&self.spec.program, &self.doubt) {
+                    return Err(unanswered(self.attempt, self.spec, doubt, &error));
+                }
+                return Err(self.refused(error)?);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// A failure on our side: a secret or a jar is missing. Before the first request it refuses the attempt; afterwards
     /// the attempt stays open until it can be sent again.
     fn stuck(&self, error: Error) -> Result<Error> {
@@ -246,6 +280,18 @@ impl Pursuit<'_> {
         }
         Err(self.refused(duplicate(self.attempt, self.spec))?)
     }
+}
+
+/// Looks whether a spec could be sent: its jars are whole and on the cluster, its secrets can be resolved. Asked before what runs is
+/// ended for it.
+///
+/// # Errors
+/// `secret.*`, `file.*`, `flink.*`.
+pub(super) async fn can_be_sent(services: &Services, connection: &Connection, spec: &JobSpec) -> Result<()> {
+    let payload = upload::payload(services, spec)?;
+    let version = Version::parse(&connection.client.overview().await?.flink_version)?;
+    request(services, version, true, "", None, false, spec)?;
+    upload::ensure(&connection.client, &payload, false).await.map(drop)
 }
 
 /// The request that starts, or plans, a job under an id.

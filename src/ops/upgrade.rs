@@ -12,6 +12,7 @@ use crate::base::{Error, Result, code};
 use crate::model::attempt::Attempt;
 use crate::model::job_spec::JobSpec;
 use crate::model::run::Run;
+use crate::model::running_configuration;
 use crate::model::upgrade::{Ending, Mode, Running, ending};
 
 /// How the running execution would be ended, or why not. Changes nothing.
@@ -28,18 +29,23 @@ pub async fn check(
     let mode = options.upgrade;
     let name = &spec.identity.job;
     let old = submitted_spec(attempt, name)?;
-    let known = match mode {
-        Mode::LastState => ledger::look(services, connection, attempt).await?.is_some_and(|seen| {
-            let restored = seen.latest.restored.as_ref().and_then(|restored| restored.external_path.as_ref());
-            restored.is_some() || Newest::own(&seen).iter().any(|own| !own.is_gone)
-        }),
-        Mode::Savepoint | Mode::Stateless => false,
+    let seen = ledger::look(services, connection, attempt).await?;
+    let known = seen.is_some_and(|seen| {
+        let restored = seen.latest.restored.as_ref().and_then(|restored| restored.external_path.as_ref());
+        restored.is_some() || Newest::own(&seen).iter().any(|own| !own.is_gone)
+    });
+    let configuration = match mode {
+        Mode::Savepoint => None,
+        Mode::LastState | Mode::Stateless => connection.checkpoint_configuration(&attempt.flink_id).await?,
     };
+    let takes = configuration.as_ref().and_then(running_configuration::interval).is_some();
     let running = Running {
         attempt: attempt.number,
         is_batch: old.is_batch(),
-        had_state: state_guard::had_state(&old, attempt),
+        // What its spec does not say its program, or its cluster, may have said.
+        had_state: takes || known || state_guard::had_state(services, &old, attempt)?,
         has_checkpoint: known,
+        keeps_checkpoints: configuration.as_ref().is_none_or(running_configuration::keeps_checkpoints),
         loss_is_allowed: state_guard::is_abandoned(attempt, options.allow_state_loss.as_deref()),
     };
     ending(mode, running).map_err(|blocked| {

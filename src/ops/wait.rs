@@ -48,6 +48,7 @@ pub async fn wait_for(
                     }
                 }
                 if reached {
+                    ledger::note_checkpointing(services, &connection, &spec, &attempt).await?;
                     return Ok(super::facts::of(&connection, &spec, &attempt, Some(&job), "observed"));
                 }
                 let now = describe(&job);

@@ -99,10 +99,10 @@ pub fn resolve(services: &Services, job: &JobRow, wish: Wish, step: Option<&Step
             spec.parallelism = Some(parallelism);
             (spec, intent(RevisionKind::Rescale, false), None)
         }
-        (Wish::Rollback { .. }, Some(begun)) => {
+        (Wish::Rollback { matching, .. }, Some(begun)) => {
             let spec = submitted_spec(&begun, &job.name)?;
             let origin = revisions.iter().find(|one| one.number == begun.revision).and_then(|one| one.origin);
-            let rewind = begun.restored_from.clone();
+            let rewind = begun.restored_from.clone().filter(|_| matching);
             (spec, Intent { kind: RevisionKind::Rollback, origin, again: false, rewind }, None)
         }
         // Asked for again instead of resuming the run that died in it: it is that rollback, and goes back no further.

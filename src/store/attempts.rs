@@ -128,7 +128,7 @@ impl Store {
         })
     }
 
-    /// Records that an attempt ended, once.
+    /// Records that an attempt ended, once, with the newest state that it left; none where it left none.
     ///
     /// # Errors
     /// `state.*`.
@@ -136,7 +136,7 @@ impl Store {
         self.write(Durability::Full, |transaction| {
             let changed = transaction
                 .execute(
-                    "UPDATE attempt_rows SET end_state = ?3, ended_at = ?4, checkpoint = ifnull(?5, checkpoint)
+                    "UPDATE attempt_rows SET end_state = ?3, ended_at = ?4, checkpoint = ?5
                      WHERE job = ?1 AND number = ?2 AND end_state IS NULL",
                     params![attempt.job, attempt.number, state, ended_at, checkpoint],
                 )
@@ -145,6 +145,22 @@ impl Store {
                 let data = serde_json::json!({ "state": state }).to_string();
                 add_event(transaction, attempt.job, attempt.number, None, "ended", &data)?;
             }
+            Ok(())
+        })
+    }
+
+    /// Records whether Flink takes checkpoints of an attempt.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn note_checkpointing(&self, attempt: &Attempt, takes: bool) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            transaction
+                .execute(
+                    "UPDATE attempt_rows SET takes_checkpoints = ?3 WHERE job = ?1 AND number = ?2",
+                    params![attempt.job, attempt.number, takes],
+                )
+                .map_err(sql)?;
             Ok(())
         })
     }
@@ -298,7 +314,7 @@ impl Store {
 
 const SELECT: &str = "SELECT job, number, flink_id, cluster, submission, incarnation, spec, spec_hash, jar, restored_from, \
                       run, path, sequence, created_at, answered_at, end_state, ended_at, end_asked_by, checkpoint, error, \
-                      revision, allow_non_restored, verdict FROM attempt_rows";
+                      revision, allow_non_restored, verdict, takes_checkpoints FROM attempt_rows";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     Ok(Attempt {
@@ -324,5 +340,6 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Attempt> {
         revision: row.get(20)?,
         allow_non_restored: row.get(21)?,
         verdict: row.get(22)?,
+        takes_checkpoints: row.get(23)?,
     })
 }

@@ -178,6 +178,37 @@ impl Store {
         })
     }
 
+    /// Records that the newest checkpoint of an attempt is one that Flink has deleted: nothing older is its state.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn lose_checkpoint(&self, attempt: &Attempt, checkpoint: u64, path: &str) -> Result<()> {
+        self.see_checkpoint(attempt, checkpoint, path, None, None)?;
+        self.change_seen(attempt, path, "status = 'lost'")
+    }
+
+    /// Records that a savepoint which was seen is the one that somebody stopped the job with.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn see_stop(&self, attempt: &Attempt, path: &str) -> Result<()> {
+        self.change_seen(attempt, path, "kind = 'stop'")
+    }
+
+    fn change_seen(&self, attempt: &Attempt, path: &str, change: &str) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            transaction
+                .execute(
+                    &format!(
+                        "UPDATE snapshot_rows SET {change} WHERE job = ?1 AND path = ?2 AND kind = 'checkpoint' AND status = 'completed'"
+                    ),
+                    params![attempt.job, path],
+                )
+                .map_err(sql)?;
+            Ok(())
+        })
+    }
+
     /// The savepoints of an attempt that were asked for, and its checkpoints that were seen, oldest first.
     ///
     /// # Errors

@@ -273,6 +273,7 @@ impl Cluster {
             restored_from,
             checkpoints: Vec::new(),
             discarded: false,
+            takes_checkpoints: true,
             savepoint: None,
             execution,
             startup: self.startup,
@@ -399,6 +400,9 @@ impl Cluster {
             },
             ("POST", ["stop"]) => self.save(id, request, true),
             ("POST", ["savepoints"]) => self.save(id, request, false),
+            ("GET", ["checkpoints", "config"]) if !job.takes_checkpoints => {
+                Reply::errors(404, &rest_exception(&format!("Checkpointing is not enabled for this job ({id}).")))
+            }
             ("GET", ["checkpoints", "config"]) => Reply::json(200, &self.checkpoint_configuration),
             ("GET", ["savepoints", trigger]) => match self.triggers.get(*trigger) {
                 Some(operation) => Reply::json(200, &json!({"status": {"id": "COMPLETED"}, "operation": operation})),
@@ -520,6 +524,7 @@ impl Cluster {
             );
         }
         self.begin(&id, name.to_owned(), bounded, parallelism, restored_from);
+        self.job(&id).takes_checkpoints = options["execution.checkpointing.interval"].is_string();
         if parallelism > self.slots {
             self.fail_job(
                 &id,

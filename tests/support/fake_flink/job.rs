@@ -21,6 +21,8 @@ pub(super) struct Job {
     pub(super) restored_from: Option<String>,
     /// Number and path.
     pub(super) checkpoints: Vec<(u64, String)>,
+    /// Whether checkpointing is on.
+    pub(super) takes_checkpoints: bool,
     /// Whether its checkpoints were deleted.
     pub(super) discarded: bool,
     /// Number and path of the savepoint that it was stopped with.
