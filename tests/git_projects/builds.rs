@@ -144,6 +144,31 @@ fn what_decides_is_part_of_the_key_and_secrets_are_not_shown() {
     assert!(!workspace.keeps("hunter2"));
 }
 
+#[test]
+fn a_wrapper_of_the_project_gets_the_modules() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = tempfile::tempdir().unwrap();
+    let (jobs, workspace) = shell_project(root.path(), "true\n", "");
+    for (name, out) in [("mvnw", "a/target"), ("gradlew", "a/build/libs")] {
+        let path = jobs.folder.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\necho $0 \"$@\"\nmkdir -p {out}; echo jar > {out}/a.jar\n")).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    jobs.commit("wrappers", &[]);
+    for (id, command, said, path) in [
+        ("1", "./mvnw -q 'a b'", "mvnw -pl a -am -q a b", "a/target/a.jar"),
+        ("2", "./gradlew jar", "gradlew --no-daemon jar", "a/build/libs/a.jar"),
+    ] {
+        let script = format!(
+            "let b = git::project(\"jobs\").build(#{{ command: \"{command}\", modules: [\"a\"], clean: false }});\nprint(b.artifact(\"a\").path);"
+        );
+        assert_eq!(workspace.run(&script).ok(), path);
+        let log = workspace.tidegate(&["builds", "log", id]).ok();
+        assert!(log.ends_with(said), "{log}");
+        assert!(workspace.path(&format!(".tidegate/builds/{id}/work/{path}")).exists(), "`clean: false` keeps it");
+    }
+}
+
 /// A tool that notes each call shows that a build which is there starts nothing, and that another tool builds anew.
 #[test]
 fn what_is_built_starts_no_tool() {
