@@ -94,6 +94,8 @@ codes! {
     FLINK_SQL_REFUSED = "flink.sql_refused": "Flink refused a statement of the job while it planned it. Nothing was started.";
     FLINK_MAIN_FAILED = "flink.main_failed": "the job's main method raised an error before it submitted a job. Nothing was started; what main() did besides may have happened.";
     FLINK_ENTRY_CLASS = "flink.entry_class": "the main class is not in the jar, or has no main method.";
+    CONNECTOR_MISSING = "connector.missing": "a table of the job names a connector or a format that neither Flink nor any jar of the job brings, or a database whose JDBC driver none brings. Nothing was sent. The hint names the artifact, with the version for the cluster's Flink where it is known.";
+    CONNECTOR_AMBIGUOUS = "connector.ambiguous": "two jars bring the connector or format that a table names, each by another class: Flink refuses to choose. Nothing was sent.";
     FLINK_NO_SLOTS = "flink.no_slots": "the cluster has too few free task slots for the job.";
     FLINK_JOB_FAILED = "flink.job_failed": "the job ended as FAILED. The causes are Flink's own root cause, innermost last.";
     FLINK_START_FAILED = "flink.start_failed": "Flink accepted the job, but its JobMaster could not be started. The job is listed as FAILED.";

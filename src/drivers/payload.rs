@@ -6,22 +6,21 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Seek, Write};
+use std::io::{Cursor, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 
-use crate::base::{Error, Result, code, hash, suggest};
+use crate::base::{Error, Result, code, hash};
+use crate::drivers::jar::{is_library, not_there, open_bytes, unreadable};
 
 /// The main class of a SQL job's payload.
 pub const RUNNER_CLASS: &str = "dev.tidegate.runner.SqlRunner";
 
 /// `tests/committed_jars.rs` builds it from `runner/src` and compares.
 static RUNNER: &[u8] = include_bytes!("../../runner/tidegate-sql-runner.jar");
-
-const MANIFEST: &str = "META-INF/MANIFEST.MF";
 
 /// One jar to upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,76 +71,6 @@ pub fn jar_payload(jar: &Path, jars: &[PathBuf]) -> Result<Payload> {
         return Ok(Payload::hashed(bytes));
     }
     with_libraries(&bytes, libraries(jars)?, jar).map(Payload::hashed)
-}
-
-/// The main class that a jar's manifest names, by Flink's rule: `program-class` before `Main-Class`.
-///
-/// # Errors
-/// `file.not_found`, `file.invalid`.
-pub fn main_class_of(jar: &Path) -> Result<Option<String>> {
-    let mut archive = open(jar)?;
-    // As `java.util.jar.JarFile` does, in whatever case.
-    let Some(name) = names(&archive).find(|name| name.eq_ignore_ascii_case(MANIFEST)).map(Cow::into_owned) else {
-        return Ok(None);
-    };
-    let manifest = entry(&mut archive, &name).map_err(|error| unreadable(jar, &error))?;
-    let attributes = manifest_attributes(&String::from_utf8_lossy(&manifest));
-    Ok(["program-class", "main-class"].iter().find_map(|key| attributes.get(*key)).cloned())
-}
-
-/// Whether Flink will find a class (`com.example.CountJob`) in a jar, or in one of the jars below its `lib/`.
-///
-/// # Errors
-/// `file.not_found`, `file.invalid`.
-pub fn has_class(jar: &Path, name: &str) -> Result<bool> {
-    let file = format!("{}.class", name.replace('.', "/"));
-    let mut archive = open(jar)?;
-    if archive.index_for_name(&file).is_some() {
-        return Ok(true);
-    }
-    let nested: Vec<String> = names(&archive).filter(|name| is_library(name)).map(Cow::into_owned).collect();
-    for library in nested {
-        let bytes = entry(&mut archive, &library).map_err(|error| unreadable(jar, &error))?;
-        // Not a jar: Flink would fail on it as well, with a better place to say so.
-        if ZipArchive::new(Cursor::new(bytes)).is_ok_and(|inner| inner.index_for_name(&file).is_some()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// The main class to start a jar with: the one that was `wanted`, else the manifest's. It is looked for in the jar and
-/// in the extra `jars`; whether it has a `main` method is for Flink to say.
-///
-/// # Errors
-/// `flink.entry_class`, `file.not_found`, `file.invalid`.
-pub fn entry_class(jar: &Path, jars: &[PathBuf], wanted: Option<&str>) -> Result<String> {
-    let class = match wanted {
-        Some(class) => class.to_owned(),
-        None => main_class_of(jar)?.ok_or_else(|| {
-            Error::new(&code::FLINK_ENTRY_CLASS, format!("`{}` names no main class", jar.display()))
-                .hint("say which class has the main method, or build the jar with a `Main-Class` in its manifest")
-        })?,
-    };
-    for place in std::iter::once(jar).chain(jars.iter().map(PathBuf::as_path)) {
-        if has_class(place, &class)? {
-            return Ok(class);
-        }
-    }
-    let archive = open(jar)?;
-    let classes: Vec<String> = names(&archive)
-        .filter_map(|name| name.strip_suffix(".class").map(|name| name.replace('/', ".")))
-        .filter(|name| !name.contains('$') && !name.starts_with("META-INF."))
-        .collect();
-    let missing =
-        Error::new(&code::FLINK_ENTRY_CLASS, format!("the main class `{class}` is not in `{}`", jar.display()));
-    let simple = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-    let same_name = classes.iter().find(|candidate| simple(candidate) == simple(&class)).map(String::as_str);
-    Err(match same_name.or_else(|| suggest::nearest(&class, classes.iter().map(String::as_str))) {
-        Some(candidate) => missing.hint(format!("did you mean `{candidate}`?")),
-        None if classes.is_empty() => missing.hint("the jar holds no classes at all: was it built?"),
-        None => missing.hint("the name must be whole, with its package, and the jar must be the built one"),
-    })
 }
 
 /// A jar of these entries in their order: stored, with a fixed time and fixed permissions, so that the same entries give
@@ -208,13 +137,13 @@ fn safe_name(jar: &Path) -> String {
 /// A copy of a jar with libraries added below `lib/`, behind its own entries, which stay as they are.
 fn with_libraries(base: &[u8], libraries: Vec<Library>, path: &Path) -> Result<Vec<u8>> {
     let failed = |error| unreadable(path, &error);
-    let mut archive = ZipArchive::new(Cursor::new(base)).map_err(failed)?;
-    let own: Vec<String> = names(&archive).filter(|name| is_library(name)).map(Cow::into_owned).collect();
     let mut held = BTreeMap::new();
+    let mut jar = open_bytes(base, path)?;
+    let own: Vec<String> = jar.names().filter(|name| is_library(name)).map(Cow::into_owned).collect();
     for name in own {
-        let sha256 = hash::sha256(&entry(&mut archive, &name).map_err(failed)?);
-        held.insert(sha256, name);
+        held.insert(hash::sha256(&jar.read_library(&name)?), name);
     }
+    let mut archive = ZipArchive::new(Cursor::new(base)).map_err(failed)?;
     let mut added = Vec::new();
     for library in libraries {
         if held.contains_key(&library.sha256) {
@@ -238,11 +167,6 @@ fn with_libraries(base: &[u8], libraries: Vec<Library>, path: &Path) -> Result<V
     writer.finish().map(Cursor::into_inner).map_err(failed)
 }
 
-/// Flink's own condition for a nested jar.
-fn is_library(name: &str) -> bool {
-    name.len() > "lib/.jar".len() && name.starts_with("lib/") && name.ends_with(".jar")
-}
-
 /// The file name of a nested jar, without the hash that we put before it.
 fn plain_name(entry: &str) -> &str {
     let name = entry.rsplit('/').next().unwrap_or(entry);
@@ -254,27 +178,6 @@ fn plain_name(entry: &str) -> &str {
     }
 }
 
-/// The attributes of a manifest's main section by lower-case name. A line that starts with a space goes on with the
-/// one before.
-///
-/// Source: the JAR file specification, "JAR Manifest".
-fn manifest_attributes(text: &str) -> BTreeMap<String, String> {
-    let mut lines: Vec<String> = Vec::new();
-    for line in text.lines() {
-        match (line.strip_prefix(' '), lines.last_mut()) {
-            (Some(rest), Some(last)) => last.push_str(rest),
-            _ if line.is_empty() => break,
-            _ => lines.push(line.to_owned()),
-        }
-    }
-    lines
-        .iter()
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .filter(|(_, value)| !value.is_empty())
-        .collect()
-}
-
 /// The bytes of a file that is a jar.
 fn read(path: &Path) -> Result<Vec<u8>> {
     let bytes = std::fs::read(path).map_err(|error| not_there(path, &error))?;
@@ -282,45 +185,10 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The table of contents of a jar, without its contents.
-fn open(path: &Path) -> Result<ZipArchive<std::io::BufReader<std::fs::File>>> {
-    let file = std::fs::File::open(path).map_err(|error| not_there(path, &error))?;
-    ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| unreadable(path, &error))
-}
-
-fn names<R: Read + Seek>(archive: &ZipArchive<R>) -> impl Iterator<Item = Cow<'_, str>> {
-    archive.file_names().filter_map(|name| name.ok())
-}
-
-fn entry<R: Read + Seek>(archive: &mut ZipArchive<R>, name: &str) -> zip::result::ZipResult<Vec<u8>> {
-    let mut bytes = Vec::new();
-    archive.by_name(name)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn not_there(path: &Path, error: &std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        Error::new(&code::FILE_NOT_FOUND, format!("there is no `{}`", path.display()))
-            .hint("build it first, or correct the path")
-    } else {
-        Error::new(&code::FILE_INVALID, format!("`{}` cannot be read", path.display())).caused_by(error)
-    }
-}
-
-fn unreadable(path: &Path, error: &zip::result::ZipError) -> Error {
-    if let zip::result::ZipError::Io(error) = error
-        && !matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData)
-    {
-        return not_there(path, error);
-    }
-    Error::new(&code::FILE_INVALID, format!("`{}` is not a jar, or only a part of one", path.display()))
-        .caused_by(error)
-        .hint("look at its size and first bytes: an unfinished download, an error page and a git LFS pointer look like this")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drivers::jar::{MANIFEST, Manifest, entry_class, main_class_of};
 
     /// A folder with jars in it, each of `(entry, text)`.
     struct Jars {
@@ -346,7 +214,7 @@ mod tests {
     }
 
     fn names_in(payload: &Payload) -> Vec<String> {
-        names(&ZipArchive::new(Cursor::new(&payload.bytes)).unwrap()).map(Cow::into_owned).collect()
+        open_bytes(&payload.bytes, Path::new("payload.jar")).unwrap().names().map(Cow::into_owned).collect()
     }
 
     #[test]
@@ -355,10 +223,10 @@ mod tests {
         assert!(matches!(payload.bytes, Cow::Borrowed(bytes) if std::ptr::eq(bytes, RUNNER)));
         assert_eq!(payload.sha256, hash::sha256(RUNNER));
         assert_eq!(payload.name, format!("tidegate-{}.jar", &payload.sha256[..16]));
-        let mut archive = ZipArchive::new(Cursor::new(RUNNER)).unwrap();
-        let manifest = String::from_utf8(entry(&mut archive, MANIFEST).unwrap()).unwrap();
-        assert_eq!(manifest_attributes(&manifest)["main-class"], RUNNER_CLASS);
-        assert!(archive.index_for_name("dev/tidegate/runner/SqlRunner.class").is_some());
+        let mut archive = open_bytes(RUNNER, Path::new("runner.jar")).unwrap();
+        let manifest = String::from_utf8(archive.read(MANIFEST).unwrap().unwrap()).unwrap();
+        assert_eq!(Manifest::parse(&manifest).main_class(), Some(RUNNER_CLASS));
+        assert!(archive.index("dev/tidegate/runner/SqlRunner.class").is_some());
     }
 
     #[test]
@@ -448,7 +316,7 @@ mod tests {
                 jar_payload(&bad, &[]).unwrap_err(),
                 sql_payload(&[good.clone(), bad.clone()]).unwrap_err(),
                 main_class_of(&bad).unwrap_err(),
-                has_class(&bad, "A").unwrap_err(),
+                entry_class(&bad, &[], Some("A")).unwrap_err(),
             ] {
                 assert!(error.is(&code::FILE_INVALID), "{error:?}");
                 assert!(error.message().contains(&*bad.to_string_lossy()), "{error:?}");
@@ -456,48 +324,5 @@ mod tests {
         }
         let error = sql_payload(&[jars.folder.path().join("none.jar")]).unwrap_err();
         assert!(error.is(&code::FILE_NOT_FOUND), "{error:?}");
-    }
-
-    #[test]
-    fn the_main_class_is_read_by_flinks_rule() {
-        let jars = Jars::new();
-        let main = |manifest: &str| main_class_of(&jars.add("m.jar", &[(MANIFEST, manifest.as_bytes())])).unwrap();
-        assert_eq!(main("Manifest-Version: 1.0\r\nMain-Class: a.Main\r\n\r\n").as_deref(), Some("a.Main"));
-        assert_eq!(main("main-class: a.Main\nprogram-class: b.Job\n").as_deref(), Some("b.Job"));
-        assert_eq!(main("Main-Class: com.exam\r\n ple.Main\r\nX: y\r\n").as_deref(), Some("com.example.Main"));
-        // A section of its own speaks of one entry, not of the jar.
-        assert_eq!(main("Manifest-Version: 1.0\n\nName: x\nMain-Class: a.Main\n"), None);
-        assert_eq!(main_class_of(&jars.add("none.jar", &[("A.class", b"")])).unwrap(), None);
-    }
-
-    #[test]
-    fn the_entry_class_is_checked_before_anything_is_sent() {
-        let jars = Jars::new();
-        let nested = stored_jar(&[("com/example/Inner.class".to_owned(), Vec::new())]).unwrap();
-        let jar = jars.add(
-            "job.jar",
-            &[
-                (MANIFEST, b"Main-Class: com.example.CountJob\n"),
-                ("com/example/CountJob.class", b""),
-                ("com/example/CountJob$Count.class", b""),
-                ("lib/n.jar", &nested),
-            ],
-        );
-        let extra = jars.add("extra.jar", &[("com/other/Main.class", b"")]);
-        assert_eq!(entry_class(&jar, &[], None).unwrap(), "com.example.CountJob");
-        assert_eq!(entry_class(&jar, &[], Some("com.example.Inner")).unwrap(), "com.example.Inner");
-        assert_eq!(entry_class(&jar, &[extra], Some("com.other.Main")).unwrap(), "com.other.Main");
-        let refused = |jar: &Path, wanted| {
-            let error = entry_class(jar, &[], wanted).unwrap_err();
-            assert!(error.is(&code::FLINK_ENTRY_CLASS), "{error:?}");
-            error.hint_text().unwrap_or_default().to_owned()
-        };
-        let meant = "did you mean `com.example.CountJob`?";
-        assert_eq!(refused(&jar, Some("com.example.CuontJob")), meant);
-        assert_eq!(refused(&jar, Some("CountJob")), meant);
-        assert!(refused(&jar, Some("org.apache.Nothing")).contains("with its package"));
-        let bare = jars.add("bare.jar", &[("pom.xml", b"")]);
-        assert!(refused(&bare, None).contains("Main-Class"));
-        assert!(refused(&bare, Some("a.Main")).contains("was it built"));
     }
 }

@@ -5,6 +5,7 @@
 use crate::base::wording::cut;
 use serde::{Deserialize, Serialize};
 
+use super::connectors;
 use super::trace::{self, Cause};
 use crate::base::suggest;
 
@@ -339,11 +340,14 @@ fn hint(kind: &Kind, table: Option<&str>) -> Option<String> {
     Some(match kind {
         Kind::MissingConnector { identifier, available } => {
             let near = suggest::nearest(identifier, available.iter().map(String::as_str));
-            match near {
-                Some(near) => {
+            match (connectors::artifact(identifier, None), near) {
+                (Some(artifact), _) => {
+                    format!("it comes with {artifact}: name that in `dependencies`, or its jars in `jars`")
+                }
+                (None, Some(near)) => {
                     format!("did you mean `{near}`? Else add the jar that brings `{identifier}`: `jars: [...]`")
                 }
-                None => {
+                (None, None) => {
                     format!("add the jar that brings `{identifier}` to the job: `jars: [...]`")
                 }
             }

@@ -11,7 +11,7 @@ use super::stability::{Gate, UNSTABLE};
 use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
-use super::{ledger, savepoint, secret_marks, state_guard, upgrade};
+use super::{class_path, ledger, savepoint, secret_marks, state_guard, upgrade};
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
@@ -91,6 +91,7 @@ pub(super) async fn bring(
         attempt.submission == Submission::Accepted && attempt.verdict.as_deref() != Some(UNSTABLE)
     });
 
+    let mut checked = false;
     if let (Some(listing), Some(job)) = (live, &job) {
         let attempt = recognised(services, job, &listing)?;
         services.store.observe(job.id, attempt.number, &listing.state, listing.tasks_running, listing.tasks_total)?;
@@ -103,7 +104,10 @@ pub(super) async fn bring(
             record_spec(services, run, spec, job, &revision)?;
             return Ok(facts::of(home, spec, &attempt, Some(&listing), action));
         }
+        // Before anything ends: what cannot start must not cost what runs.
+        class_path::ensure(services, spec, &connection).await?;
         upgrade::end(services, run, home, spec, &attempt, options).await?;
+        checked = true;
         listed = home.jobs().await?;
         newest = services.store.attempt(job.id, attempt.number)?;
     }
@@ -130,6 +134,9 @@ pub(super) async fn bring(
         _ => None,
     };
     state_guard::is_there(name, restore.as_deref())?;
+    if !checked {
+        class_path::ensure(services, spec, &connection).await?;
+    }
     let begin = Begin { run, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
     let (attempt, jar) = begin.attempt(services, restore, options.allow_non_restored_state).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;

@@ -1,5 +1,6 @@
 //! Starts one execution of a bounded job.
 
+use super::class_path;
 use super::cluster::Start;
 use super::deploy::{self, Begin, Intent};
 use super::effect::Acting;
@@ -46,6 +47,7 @@ pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSp
         )
         .hint(format!("wait for it, or `tidegate cancel {}`", spec.identity.job)));
     }
+    class_path::ensure(services, spec, &connection).await?;
     let revision = deploy::revision(services, acting, spec, &Intent::DEPLOY)?;
     let begin = Begin { run, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
     let (attempt, jar) = begin.attempt(services, None, false).await?;

@@ -38,7 +38,23 @@ pub async fn deploy(services: &Services, spec: &JobSpec, options: &Options, inte
     let mut planned = decided(services, spec, options, intent, &mut look).await?;
     planned.change.basis = basis;
     outlook::outlook(services, spec, (options, intent), &look, &mut planned.change).await?;
+    class_path(services, spec, &look, &mut planned.change).await;
     Ok(planned)
+}
+
+/// Adds what is wrong with the class path of what would be sent.
+async fn class_path(services: &Services, spec: &JobSpec, look: &Look, change: &mut Change) {
+    let sends = change.action.is_change() && !matches!(change.action, Action::Record | Action::Unknown);
+    if !sends || change.blocked.is_some() {
+        return;
+    }
+    match super::class_path::check(services, spec, look.connection.as_ref()).await {
+        Ok(findings) => {
+            change.notes.extend(findings.warnings.into_iter().map(|warning| format!("warning: {warning}")));
+            change.blocked = findings.refusal;
+        }
+        Err(error) => change.blocked = Some(error),
+    }
 }
 
 async fn decided(
@@ -163,6 +179,7 @@ pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
     let mut change = Change::new(Action::Execute, &spec.identity.job, notes);
     let none = (&Options::default(), &Intent::DEPLOY);
     outlook::outlook(services, spec, none, &look, &mut change).await?;
+    class_path(services, spec, &look, &mut change).await;
     Ok(Planned { change, facts })
 }
 

@@ -1,10 +1,13 @@
 //! Uploads jars by content: the same bytes go to a cluster once, are found again by name, sent again when the cluster
 //! forgot them, and pruned when nothing of ours needs them.
 
+use std::path::PathBuf;
+
 use super::inputs::artifact_path;
 use super::services::Services;
 use crate::base::{Error, Result, code};
 use crate::drivers::flink::Client;
+use crate::drivers::jar::entry_class;
 use crate::drivers::payload::{self, Payload};
 use crate::model::job_spec::Artifact;
 use crate::model::job_spec::{JobSpec, Program};
@@ -70,8 +73,21 @@ pub(super) fn forgotten() -> Error {
 /// `flink.entry_class`, `file.invalid`.
 pub fn main_class(services: &Services, jar: &Artifact, jars: &[Artifact], wanted: Option<&str>) -> Result<String> {
     let path = |artifact: &Artifact| artifact_path(&services.store, &artifact.sha256);
-    let jars: Vec<_> = jars.iter().map(path).collect();
-    // The store's own file names say nothing to the user.
-    let shown = |text: &str| text.replace(&path(jar).display().to_string(), &jar.path);
-    payload::entry_class(&path(jar), &jars, wanted).map_err(|error| error.map_texts(&shown))
+    let places: Vec<_> = jars.iter().map(path).collect();
+    let places: Vec<_> = places.iter().map(PathBuf::as_path).collect();
+    entry_class(&path(jar), &places, wanted)
+        .map_err(|error| as_users_know_it(services, std::iter::once(jar).chain(jars), error))
+}
+
+/// The error with the users' own paths in place of the file names of the store, which say nothing to them.
+pub(super) fn as_users_know_it<'a>(
+    services: &Services,
+    jars: impl Iterator<Item = &'a Artifact>,
+    error: Error,
+) -> Error {
+    let names: Vec<(String, &str)> = jars
+        .map(|jar| (artifact_path(&services.store, &jar.sha256).display().to_string(), jar.path.as_str()))
+        .collect();
+    let shown = |text: &str| names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    error.map_texts(&shown)
 }

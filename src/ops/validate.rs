@@ -1,5 +1,6 @@
 //! Asks a cluster's own planner about a SQL job. Nothing is submitted.
 
+use super::class_path;
 use super::cluster::Start;
 use super::refusal;
 use super::services::Services;
@@ -34,6 +35,7 @@ pub async fn validate(services: &Services, spec: &JobSpec, catalogs: &[String]) 
     }
     let connection = services.clusters.connect(&spec.cluster, Start::No).await?;
     let version = Version::parse(&connection.client.overview().await?.flink_version)?;
+    class_path::ensure(services, spec, &connection).await?;
     let payload = upload::payload(services, spec)?;
     let request = submit::request(services, version, true, &"0".repeat(32), None, false, spec)?;
     let mut again = false;

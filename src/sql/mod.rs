@@ -18,6 +18,7 @@ mod position;
 pub mod rendered;
 mod resolve;
 pub mod split;
+mod table_options;
 pub mod template;
 mod template_error;
 mod trace;
@@ -27,6 +28,7 @@ pub use inspect::{Inspection, Need, inspect};
 pub use literal::{ident, ident_path, quote};
 pub use rendered::Rendered;
 pub use split::{split, statements};
+pub use table_options::asked;
 pub use template::{Request, Variable, render, render_text};
 
 #[cfg(test)]

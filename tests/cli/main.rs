@@ -5,7 +5,10 @@
 #![allow(dead_code, reason = "the fake JobManager is shared with tests that use more of it")]
 
 mod capabilities;
+#[path = "../../src/drivers/jar/class_writer.rs"]
+mod class_writer;
 mod frames;
+mod jars;
 mod mistakes;
 mod panics;
 mod plan;

@@ -10,6 +10,7 @@ const SECRET: &str = "p4ss'w0rd/of-the-day";
 #[test]
 fn a_secret_is_nowhere_but_on_the_cluster() {
     let flink = FakeFlink::start();
+    flink.with(|cluster| cluster.class_path = Some(vec!["/lib/flink-connector-jdbc-3.3.0-1.20.jar".to_owned()]));
     let workspace = Workspace::on(&flink.url());
     workspace.write(
         "templates/it.sql",

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answer::{self, Asked};
-use super::types::{Incarnation, KeyValue, Overview};
+use super::types::{Environment, Incarnation, KeyValue, Overview};
 use crate::base::secret::{SecretText, Secrets};
 use crate::base::{Error, Result, boundary, code};
 use crate::drivers::http::{self, Answer, Body, Failure, Keep, Method, Url};
@@ -110,6 +110,15 @@ impl Client {
             .find(|entry| entry.key == "web.tmpdir")
             .map(|entry| Incarnation(entry.value))
             .ok_or_else(|| asked.unexpected(&answer, "it does not name `web.tmpdir`"))
+    }
+
+    /// The class path of the JobManager's JVM, entry by entry; none where it does not tell, as before Flink 1.17.
+    ///
+    /// # Errors
+    /// As [`Client::overview`].
+    pub async fn class_path(&self) -> Result<Option<Vec<String>>> {
+        let environment: Option<Environment> = self.read_if_there(&["jobmanager", "environment"]).await?;
+        Ok(environment.map(|environment| environment.classpath).filter(|entries| !entries.is_empty()))
     }
 
     /// What the JobManager is configured with for an option; none where that is Flink's default.

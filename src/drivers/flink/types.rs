@@ -304,6 +304,13 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Millis>, 
     Ok(Option::<Millis>::deserialize(deserializer)?.filter(|moment| *moment >= 0))
 }
 
+/// What the JVM of the JobManager was started with.
+#[derive(Debug, Deserialize)]
+pub(super) struct Environment {
+    #[serde(default)]
+    pub(super) classpath: Vec<String>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct KeyedValue {
     pub(super) id: String,

@@ -189,7 +189,7 @@ fn choose(version: &str) -> Result<(&'static str, String, Option<&'static str>)>
     }
 }
 
-fn jars(home: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn jars(home: &Path) -> Result<Vec<PathBuf>> {
     let lib = home.join("lib");
     let entries = std::fs::read_dir(&lib).map_err(|error| {
         Error::new(&code::FLINK_INSTALL, format!("{} cannot be read", lib.display())).caused_by(error)
@@ -208,7 +208,7 @@ fn is_dist(jar: &Path) -> bool {
 }
 
 /// The version of a Flink home: that of its `lib/flink-dist-VERSION.jar` (`flink-dist_SCALA-VERSION.jar` before 1.15).
-fn version_of(home: &Path) -> Result<String> {
+pub(super) fn version_of(home: &Path) -> Result<String> {
     jars(home)?
         .iter()
         .filter(|jar| is_dist(jar))

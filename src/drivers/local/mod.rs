@@ -12,6 +12,7 @@ mod status;
 pub mod cluster;
 pub mod install;
 pub mod java;
+mod libraries;
 
 use std::path::{Path, PathBuf};
 

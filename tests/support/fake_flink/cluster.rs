@@ -51,6 +51,8 @@ pub struct Cluster {
     pub tasks_outlive: Duration,
     /// Logs by path: `/jobmanager/log`, `/taskmanagers/tm-1/stdout`.
     pub logs: BTreeMap<String, Vec<u8>>,
+    /// What `/jobmanager/environment` lists; none before Flink 1.17.
+    pub class_path: Option<Vec<String>>,
     /// The jars by id.
     pub jars: BTreeMap<String, Vec<u8>>,
     /// Every execution that ever began.
@@ -80,6 +82,7 @@ impl Cluster {
             cancel_takes: Duration::ZERO,
             tasks_outlive: Duration::ZERO,
             logs: BTreeMap::from([("/jobmanager/log".to_owned(), b"starting\nstarted\n".to_vec())]),
+            class_path: Some(vec!["/opt/flink/lib/flink-dist-1.20.5.jar".to_owned()]),
             jars: BTreeMap::new(),
             executions: Vec::new(),
             incarnation: 1,
@@ -273,6 +276,10 @@ impl Cluster {
             ("GET", ["jobmanager", "config"]) => Reply::json(
                 200,
                 &json!([{"key": "rest.port", "value": self.port.to_string()}, {"key": "web.tmpdir", "value": self.tmpdir()}, {"key": "heartbeat.timeout", "value": "500"}, {"key": "state.savepoints.dir", "value": "file:/savepoints"}]),
+            ),
+            ("GET", ["jobmanager", "environment"]) if self.class_path.is_some() => Reply::json(
+                200,
+                &json!({"jvm": {"version": "OpenJDK 64-Bit Server VM - 17", "arch": "amd64", "options": []}, "classpath": self.class_path}),
             ),
             ("GET", ["jobs", "overview"]) => {
                 let jobs: Vec<Value> = self.jobs.iter().map(|(id, job)| job.overview(id, self.is_new())).collect();

@@ -1,0 +1,104 @@
+//! The main class that a jar is started with: named or by its manifest, there, and with a `main`.
+
+use std::path::Path;
+
+use super::archive::open;
+use super::classes::{Found, class, classes};
+use super::manifest::main_class_of;
+use crate::base::{Error, Result, code, suggest};
+
+/// How many classes a hint names.
+const MOST_NAMED: usize = 3;
+
+/// The main class to start a jar with: the one that was `wanted`, else the manifest's. It is looked for in the jar and
+/// in the extra `jars`, and must have a `public static void main(String[])`, its own or one of a superclass. What extends
+/// a class that no jar holds is left to Flink.
+///
+/// # Errors
+/// `flink.entry_class`, `file.not_found`, `file.invalid`.
+pub fn entry_class(jar: &Path, jars: &[&Path], wanted: Option<&str>) -> Result<String> {
+    let name = match wanted {
+        Some(name) => name.to_owned(),
+        None => main_class_of(jar)?.ok_or_else(|| {
+            Error::new(&code::FLINK_ENTRY_CLASS, format!("`{}` names no main class", jar.display()))
+                .hint("say which class has the main method, or build the jar with a `Main-Class` in its manifest")
+        })?,
+    };
+    let places: Vec<&Path> = std::iter::once(jar).chain(jars.iter().copied()).collect();
+    let mut seen: Vec<String> = Vec::new();
+    let mut next = name.clone();
+    loop {
+        match find(&places, &next)? {
+            Some(Found::Known(class)) if class.has_main => return Ok(name),
+            Some(Found::Known(class)) => match class.superclass {
+                Some(superclass) if superclass != "java.lang.Object" && !seen.contains(&superclass) => {
+                    seen.push(superclass.clone());
+                    next = superclass;
+                }
+                _ => return Err(no_main(jar, &name)),
+            },
+            Some(Found::Newer) => return Ok(name),
+            Some(Found::Broken) => {
+                let message = format!("`{next}` in `{}` is not a class file", jar.display());
+                return Err(Error::new(&code::FLINK_ENTRY_CLASS, message).hint("build the jar again"));
+            }
+            // A superclass that Flink brings, or does not.
+            None if !seen.is_empty() => return Ok(name),
+            None => return Err(not_there(jar, &name)?),
+        }
+    }
+}
+
+fn find(places: &[&Path], name: &str) -> Result<Option<Found>> {
+    for place in places {
+        if let Some(found) = class(&mut open(place)?, name)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn no_main(jar: &Path, name: &str) -> Error {
+    let message = format!("the class `{name}` of `{}` has no `public static void main(String[])`", jar.display());
+    let error = Error::new(&code::FLINK_ENTRY_CLASS, message);
+    match mains(jar, name).as_slice() {
+        [] => error.hint("no class of the jar has one: is it the jar of the job?"),
+        [one] => error.hint(format!("`{one}` has one")),
+        some => {
+            let named: Vec<&str> = some.iter().take(MOST_NAMED).map(String::as_str).collect();
+            let more = some.len() - named.len();
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            error.hint(format!("these have one: {}{more}", suggest::list(&named)))
+        }
+    }
+}
+
+/// The classes with a main, near ones first. What cannot be read makes no second error out of the first.
+fn mains(jar: &Path, name: &str) -> Vec<String> {
+    let classes = classes(jar).unwrap_or_default();
+    classes.with_main(name).into_iter().map(str::to_owned).collect()
+}
+
+fn not_there(jar: &Path, name: &str) -> Result<Error> {
+    let archive = open(jar)?;
+    let classes: Vec<String> = archive
+        .names()
+        .filter_map(|entry| entry.strip_suffix(".class").map(|entry| entry.replace('/', ".")))
+        .filter(|entry| !entry.contains('$') && !entry.starts_with("META-INF."))
+        .collect();
+    let missing =
+        Error::new(&code::FLINK_ENTRY_CLASS, format!("the main class `{name}` is not in `{}`", jar.display()));
+    if classes.is_empty() {
+        return Ok(missing.hint("the jar holds no classes at all: was it built?"));
+    }
+    let simple = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let mains = mains(jar, name);
+    // One that could be started is meant sooner than one that could not.
+    let groups = [&mains, &classes];
+    let same = groups.iter().find_map(|group| group.iter().find(|one| simple(one) == simple(name)));
+    let near = || groups.iter().find_map(|group| suggest::nearest(name, group.iter().map(String::as_str)));
+    Ok(match same.map(String::as_str).or_else(near) {
+        Some(meant) => missing.hint(format!("did you mean `{meant}`?")),
+        None => missing.hint("the name must be whole, with its package, and the jar must be the built one"),
+    })
+}

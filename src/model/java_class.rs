@@ -1,0 +1,257 @@
+//! What a class in a jar is, and which classes of a jar somebody asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::suggest;
+
+const INTERFACE: u16 = 0x0200;
+const ABSTRACT: u16 = 0x0400;
+const SYNTHETIC: u16 = 0x1000;
+
+/// A class, an interface, an enum or an annotation of a jar.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JavaClass {
+    /// The full name, with dots; inner classes as `com.acme.Outer$Inner`.
+    pub name: String,
+    /// What it extends.
+    pub superclass: Option<String>,
+    /// What it implements, or extends where it is an interface.
+    pub interfaces: Vec<String>,
+    /// The annotations that it carries itself.
+    pub annotations: Vec<String>,
+    /// Its access flags, as class files have them.
+    pub access: u16,
+    /// Whether it has a `public static void main(String[])` itself.
+    pub has_main: bool,
+}
+
+impl JavaClass {
+    /// Whether objects can be made of it.
+    pub fn is_concrete(&self) -> bool {
+        self.access & (INTERFACE | ABSTRACT) == 0
+    }
+
+    /// Whether a source names it: anonymous classes, and those of a compiler, have no name to speak of.
+    fn is_named(&self) -> bool {
+        self.access & SYNTHETIC == 0
+            && !self.name.split('$').skip(1).any(|part| part.starts_with(|c: char| c.is_ascii_digit()))
+    }
+}
+
+/// Which classes are asked for: all keys must hold. Names are full or short.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// An interface, also one of a superclass or of an interface.
+    pub implements: Option<String>,
+    /// A superclass, direct or not.
+    pub extends: Option<String>,
+    /// An annotation of the class itself.
+    pub annotated_with: Option<String>,
+    /// A package, with those below it.
+    pub in_package: Option<String>,
+    /// Abstract classes and interfaces, too.
+    pub with_abstract: bool,
+}
+
+/// The classes of a jar.
+#[derive(Debug, Clone, Default)]
+pub struct Classes {
+    by_name: BTreeMap<String, JavaClass>,
+}
+
+impl Classes {
+    /// These classes; of two of one name the first, as a class loader does.
+    pub fn new(classes: impl IntoIterator<Item = JavaClass>) -> Self {
+        let mut by_name = BTreeMap::new();
+        for class in classes {
+            by_name.entry(class.name.clone()).or_insert(class);
+        }
+        Self { by_name }
+    }
+
+    /// One class, by its full name.
+    pub fn get(&self, name: &str) -> Option<&JavaClass> {
+        self.by_name.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &JavaClass> {
+        self.by_name.values()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// Whether a class has a `main`, its own or one of a superclass in the jar.
+    pub fn has_main(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|class| class.has_main)
+            || self.superclasses(name).into_iter().any(|name| self.get(name).is_some_and(|class| class.has_main))
+    }
+
+    /// The superclasses of a class, as far as they are in the jar, and the first that is not.
+    pub fn superclasses<'a>(&'a self, name: &str) -> Vec<&'a str> {
+        let mut found: Vec<&str> = Vec::new();
+        let mut next = self.get(name).and_then(|class| class.superclass.as_deref());
+        while let Some(name) = next {
+            // A file can claim anything, circles too.
+            if found.contains(&name) {
+                break;
+            }
+            found.push(name);
+            next = self.get(name).and_then(|class| class.superclass.as_deref());
+        }
+        found
+    }
+
+    /// All interfaces of a class: its own, those of its superclasses, and what these extend.
+    pub fn interfaces<'a>(&'a self, name: &str) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<&str> = Vec::new();
+        let own = |name: &str| self.get(name).into_iter().flat_map(|class| class.interfaces.iter().map(String::as_str));
+        open.extend(own(name));
+        for superclass in self.superclasses(name) {
+            open.extend(own(superclass));
+        }
+        while let Some(interface) = open.pop() {
+            if found.insert(interface) {
+                open.extend(own(interface));
+            }
+        }
+        found
+    }
+
+    /// The full names of the classes that are asked for, sorted.
+    pub fn find(&self, filter: &Filter) -> Vec<String> {
+        let named = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| is_named(name, wanted));
+        let in_package = |name: &str| {
+            filter
+                .in_package
+                .as_ref()
+                .is_none_or(|package| name.strip_prefix(package.as_str()).is_some_and(|rest| rest.starts_with('.')))
+        };
+        let fits = |class: &&JavaClass| {
+            class.is_named()
+                && (filter.with_abstract || class.is_concrete())
+                && in_package(&class.name)
+                && (filter.annotated_with.is_none()
+                    || class.annotations.iter().any(|name| named(&filter.annotated_with, name)))
+                && (filter.extends.is_none()
+                    || self.superclasses(&class.name).iter().any(|name| named(&filter.extends, name)))
+                && (filter.implements.is_none()
+                    || self.interfaces(&class.name).iter().any(|name| named(&filter.implements, name)))
+        };
+        self.iter().filter(fits).map(|class| class.name.clone()).collect()
+    }
+
+    /// The name that was meant by one that stands nowhere in the jar, neither as a class nor as what a class extends,
+    /// implements or carries; none where it stands there, or none is near.
+    pub fn meant_by(&self, name: &str) -> Option<String> {
+        let mut known: BTreeSet<&str> = BTreeSet::new();
+        for class in self.iter() {
+            known.insert(&class.name);
+            known
+                .extend(class.superclass.iter().chain(&class.interfaces).chain(&class.annotations).map(String::as_str));
+        }
+        if known.iter().any(|one| is_named(one, name)) {
+            return None;
+        }
+        let is_short = !name.contains('.');
+        suggest::nearest(name, known.into_iter().map(|one| if is_short { short(one) } else { one })).map(str::to_owned)
+    }
+
+    /// The classes with a `main`, those first whose name is near to `name`.
+    pub fn with_main(&self, name: &str) -> Vec<&str> {
+        let mut found: Vec<&JavaClass> =
+            self.iter().filter(|class| class.is_named() && self.has_main(&class.name)).collect();
+        found.sort_by_cached_key(|class| {
+            (
+                strsim::damerau_levenshtein(&short(&class.name).to_lowercase(), &short(name).to_lowercase()),
+                class.name.clone(),
+            )
+        });
+        found.into_iter().map(|class| class.name.as_str()).collect()
+    }
+}
+
+/// The name without its package and the classes that it lies in.
+fn short(name: &str) -> &str {
+    name.rsplit(['.', '$']).next().unwrap_or(name)
+}
+
+/// Whether a class is the one that somebody wrote: in full, by its short name, or an inner one with dots.
+fn is_named(name: &str, wanted: &str) -> bool {
+    name == wanted
+        || !wanted.contains(['.', '$']) && short(name) == wanted
+        || name.contains('$') && name.len() == wanted.len() && name.replace('$', ".") == wanted.replace('$', ".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(name: &str, superclass: &str, interfaces: &[&str]) -> JavaClass {
+        JavaClass {
+            name: name.to_owned(),
+            superclass: Some(superclass.to_owned()),
+            interfaces: interfaces.iter().map(ToString::to_string).collect(),
+            ..JavaClass::default()
+        }
+    }
+
+    fn jar() -> Classes {
+        Classes::new([
+            JavaClass { access: INTERFACE | ABSTRACT, ..class("a.Job", "java.lang.Object", &[]) },
+            JavaClass { access: INTERFACE | ABSTRACT, ..class("a.TimedJob", "java.lang.Object", &["a.Job"]) },
+            JavaClass { access: ABSTRACT, has_main: true, ..class("a.Base", "java.lang.Object", &["a.TimedJob"]) },
+            class("a.b.One", "a.Base", &[]),
+            JavaClass { annotations: vec!["x.Nightly".into()], ..class("a.b.Two", "java.lang.Object", &["a.Job"]) },
+            class("a.b.Two$1", "java.lang.Object", &["a.Job"]),
+            class("a.b.Two$Inner", "a.b.One", &[]),
+            class("ab.Other", "ab.Other", &[]),
+        ])
+    }
+
+    fn find(filter: Filter) -> Vec<String> {
+        jar().find(&filter)
+    }
+
+    #[test]
+    fn filters_follow_superclasses_and_interfaces() {
+        let implements = |name: &str| Filter { implements: Some(name.to_owned()), ..Filter::default() };
+        assert_eq!(find(implements("Job")), ["a.b.One", "a.b.Two", "a.b.Two$Inner"]);
+        assert_eq!(find(implements("a.TimedJob")), ["a.b.One", "a.b.Two$Inner"]);
+        assert_eq!(
+            find(Filter { with_abstract: true, ..implements("a.TimedJob") }),
+            ["a.Base", "a.b.One", "a.b.Two$Inner"]
+        );
+        assert_eq!(find(Filter { extends: Some("Base".into()), ..Filter::default() }), ["a.b.One", "a.b.Two$Inner"]);
+        assert_eq!(find(Filter { extends: Some("Base".into()), ..implements("Nothing") }), [""; 0]);
+        assert_eq!(find(Filter { annotated_with: Some("Nightly".into()), ..implements("Job") }), ["a.b.Two"]);
+        assert_eq!(find(Filter { in_package: Some("a".into()), ..Filter::default() }).len(), 3);
+        // It claims to extend itself.
+        assert_eq!(find(Filter { extends: Some("ab.Other".into()), ..Filter::default() }), ["ab.Other"]);
+    }
+
+    #[test]
+    fn a_main_can_be_inherited() {
+        assert!(jar().has_main("a.b.One") && jar().has_main("a.b.Two$Inner"));
+        assert!(!jar().has_main("a.b.Two") && !jar().has_main("ab.Other") && !jar().has_main("none"));
+        assert_eq!(jar().with_main("a.b.Onne")[0], "a.b.One");
+    }
+
+    #[test]
+    fn what_stands_nowhere_has_a_near_name() {
+        assert_eq!(jar().meant_by("TimdJob").as_deref(), Some("TimedJob"));
+        assert_eq!(jar().meant_by("a.TimdJob").as_deref(), Some("a.TimedJob"));
+        assert_eq!(jar().meant_by("Nightly"), None);
+        assert_eq!(jar().meant_by("org.apache.flink.Something"), None);
+        assert!(is_named("a.b.Two$Inner", "a.b.Two.Inner") && is_named("a.b.Two$Inner", "Inner"));
+    }
+}

@@ -1,0 +1,186 @@
+//! What somebody gets who looks into a jar, and whose jars do not go together.
+
+use insta::assert_snapshot;
+use tidegate::drivers::payload::stored_jar;
+
+use super::Workspace;
+use super::class_writer::{ClassWriter, Gives};
+use super::support::fake_flink::FakeFlink;
+
+const FACTORIES: &str = "META-INF/services/org.apache.flink.table.factories.Factory";
+
+fn jar(workspace: &Workspace, name: &str, classes: &[ClassWriter], others: &[(&str, &str)]) {
+    let mut entries: Vec<(String, Vec<u8>)> = classes.iter().map(ClassWriter::entry).collect();
+    entries.extend(others.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())));
+    let path = workspace.path().join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, stored_jar(&entries).unwrap()).unwrap();
+}
+
+/// A table factory, for reading and writing.
+fn factory(class: &str, identifier: &str) -> ClassWriter {
+    ClassWriter::new(class)
+        .implements("org.apache.flink.table.factories.DynamicTableSourceFactory")
+        .implements("org.apache.flink.table.factories.DynamicTableSinkFactory")
+        .text("factoryIdentifier", Gives::Literal(identifier.to_owned()))
+}
+
+fn jobs() -> Vec<ClassWriter> {
+    vec![
+        ClassWriter::new("com.acme.jobs.UserBehavior").access(0x601),
+        ClassWriter::new("com.acme.jobs.Clicks").implements("com.acme.jobs.UserBehavior").main(),
+        ClassWriter::new("com.acme.jobs.LateClicks").extends("com.acme.jobs.Clicks").annotated("com.acme.Nightly"),
+        ClassWriter::new("com.acme.jobs.Quiet"),
+    ]
+}
+
+#[test]
+fn a_jar_is_looked_into() {
+    let workspace = Workspace::idle();
+    let manifest = "Manifest-Version: 1.0\r\nMain-Class: com.acme.jobs.Clicks\r\nBuilt-By: ci\r\n\r\n";
+    let services = "# ours\ncom.acme.One # first\ncom.acme.Two\n";
+    jar(
+        &workspace,
+        "jars/jobs.jar",
+        &jobs(),
+        &[("META-INF/MANIFEST.MF", manifest), ("META-INF/services/a.Service", services)],
+    );
+    assert_snapshot!(
+        "jar_open",
+        workspace.script(
+            "let jar = jar::open(\"jars/jobs.jar\");\nprint(jar.path);\nprint(jar.sha256.len());\nprint(jar.main_class);\n\
+             print(jar.manifest[\"Built-By\"]);\nprint(jar.classes());\nprint(jar.classes(#{ implements: \"UserBehavior\" }));\n\
+             print(jar.classes(#{ implements: \"com.acme.jobs.UserBehavior\", annotated_with: \"Nightly\" }));\n\
+             print(jar.classes(#{ extends: \"Clicks\" }));\nprint(jar.classes(#{ in_package: \"com.acme\", abstract: true }).len());\n\
+             print(jar.has_main(\"com.acme.jobs.LateClicks\"));\nprint(jar.has_main(\"com.acme.jobs.Quiet\"));\n\
+             print(jar.services(\"a.Service\"));\n\
+             let job = job::jar(\"clicks\", #{ jar: jar, jars: [jar] });\nprint(job.name);\n"
+        )
+    );
+    let classes =
+        |options: &str| workspace.script(&format!("print(jar::open(\"jars/jobs.jar\").classes(#{{ {options} }}));"));
+    assert_snapshot!("jar_unknown_option", classes("implement: \"UserBehavior\""));
+    assert_snapshot!("jar_misspelt_class", classes("implements: \"UserBehaviour\""));
+    assert_snapshot!(
+        "jar_no_main",
+        workspace.script("job::jar(\"quiet\", #{ jar: \"jars/jobs.jar\", main_class: \"com.acme.jobs.Quiet\" });")
+    );
+    workspace.write("jars/page.jar", "<html>404</html>");
+    assert_snapshot!("jar_is_a_page", workspace.script("jar::open(\"jars/page.jar\");"));
+    assert_snapshot!("jar_wrong_value", workspace.script("job::jar(\"x\", #{ jar: 12 });"));
+    let gone = "fn gone(hash) {\n    let gone = #{ path: \"jobs/target/jobs.jar\", sha256: hash, bytes: 12 };\n    gone[\"$tidegate\"] = \"artifact/1\";\n    gone\n}\n";
+    let gone = format!("{gone}job::jar(\"x\", #{{ jar: gone(\"{}\") }});\n", "0".repeat(64));
+    assert_snapshot!("artifact_was_pruned", workspace.script(&gone));
+}
+
+#[test]
+fn a_resumed_run_keeps_to_the_jar_that_it_opened() {
+    let workspace = Workspace::idle();
+    jar(&workspace, "jars/jobs.jar", &jobs(), &[]);
+    let script = "let jar = jar::open(\"jars/jobs.jar\");\nrun::approve(\"go on?\");\nprint(jar.classes(#{ extends: \"Clicks\" }));\n";
+    assert!(workspace.script(script).contains("exit code: 3"));
+    jar(&workspace, "jars/jobs.jar", &jobs()[..2], &[]);
+    let resumed = workspace.tidegate(&["approve", "r1", "--as", "Ann"]);
+    assert!(resumed.contains("[\"com.acme.jobs.LateClicks\"]"), "{resumed}");
+    let anew = workspace.script("print(jar::open(\"jars/jobs.jar\").classes(#{ extends: \"Clicks\" }));");
+    assert!(anew.contains("\n[]\n"), "{anew}");
+}
+
+/// A workspace with a SQL job of these tables, and what a plan and a deploy of it say.
+fn staged(flink: &FakeFlink, connector: &str) -> Workspace {
+    let workspace = Workspace::on(&flink.url());
+    workspace.write(
+        "templates/orders.sql",
+        &format!(
+            "CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\n\nCREATE TABLE k (i INT) WITH (\n  {connector}\n);\nINSERT INTO k SELECT i FROM s;\n"
+        ),
+    );
+    workspace
+}
+
+const KAFKA: &str = "'connector' = 'kafka',\n  'value.format' = 'avro'";
+
+fn deploy(workspace: &Workspace, jars: &str) -> String {
+    workspace.script(&format!("job::sql(\"orders\", #{{ template: \"orders.sql\", jars: [{jars}] }}).deploy();"))
+}
+
+#[test]
+fn a_connector_that_nobody_brings() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink, KAFKA);
+    assert_snapshot!("connector_missing", deploy(&workspace, ""));
+    assert_snapshot!("connector_missing_in_a_plan", workspace.tidegate(&["plan", "it"]));
+    assert_snapshot!("connector_misspelt", deploy(&staged(&flink, "'connector' = 'blackhol'"), ""));
+    let jdbc = "'connector' = 'jdbc',\n  'url' = 'jdbc:mysql://db/orders'";
+    let workspace = staged(&flink, jdbc);
+    jar(&workspace, "jars/jdbc.jar", &[factory("a.Jdbc", "jdbc")], &[(FACTORIES, "a.Jdbc\n")]);
+    assert_snapshot!("driver_missing", deploy(&workspace, "\"jars/jdbc.jar\""));
+    // Nothing was sent.
+    assert!(flink.executions().is_empty());
+    assert_eq!(flink.count("POST", "/jars"), 0);
+}
+
+#[test]
+fn a_connector_that_a_jar_or_the_cluster_brings() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink, KAFKA);
+    let classes = [factory("a.Kafka", "kafka"), factory("a.Avro", "avro")];
+    jar(&workspace, "jars/kafka.jar", &classes, &[(FACTORIES, "a.Kafka\na.Avro\n")]);
+    let said = deploy(&workspace, "\"jars/kafka.jar\"");
+    assert!(said.contains("exit code: 0") && !said.contains("warning"), "{said}");
+    // What was read of the jar is kept beside it.
+    let kept = std::fs::read_dir(workspace.path().join(".tidegate/artifacts")).unwrap();
+    assert!(kept.flatten().any(|entry| entry.path().extension().is_some_and(|end| end == "facts")));
+
+    let lib = |names: &[&str]| Some(names.iter().map(|name| format!("/opt/flink/lib/{name}")).collect());
+    let said = |class_path: Option<Vec<String>>| {
+        let flink = FakeFlink::start();
+        flink.with(|cluster| cluster.class_path = class_path);
+        deploy(&staged(&flink, KAFKA), "")
+    };
+    assert_snapshot!("connector_may_be_in_a_jar_of_the_cluster", said(lib(&["flink-dist-1.20.5.jar", "acme-1.0.jar"])));
+    assert_snapshot!("connector_of_a_cluster_that_does_not_tell", said(None));
+    let said = said(lib(&["flink-sql-connector-kafka-3.4.0-1.20.jar", "flink-sql-avro-1.20.5.jar"]));
+    assert!(said.contains("exit code: 0") && !said.contains("warning"), "{said}");
+}
+
+#[test]
+fn two_factories_of_one_name() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink, "'connector' = 'kafka'");
+    jar(&workspace, "jars/one.jar", &[factory("a.Kafka", "kafka")], &[(FACTORIES, "a.Kafka\n")]);
+    jar(&workspace, "jars/two.jar", &[factory("b.Kafka", "kafka")], &[(FACTORIES, "b.Kafka\n")]);
+    assert_snapshot!("connector_ambiguous", deploy(&workspace, "\"jars/one.jar\", \"jars/two.jar\""));
+    assert!(flink.executions().is_empty());
+}
+
+#[test]
+fn jars_that_do_not_go_together() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink, "'connector' = 'print'");
+    let pom = |version: &str| format!("groupId=com.acme\nartifactId=udf\nversion={version}\n");
+    let classes = |version: u16| {
+        [
+            ClassWriter::new("a.Udf").version(version),
+            ClassWriter::new("a.Other").version(version),
+            ClassWriter::new("a.Same"),
+        ]
+    };
+    let entry = "META-INF/maven/com.acme/udf/pom.properties";
+    jar(&workspace, "jars/udf-1.0.jar", &classes(52), &[(entry, &pom("1.0"))]);
+    jar(&workspace, "jars/udf-1.1.jar", &classes(55), &[(entry, &pom("1.1"))]);
+    let jars = "\"jars/udf-1.0.jar\", \"jars/udf-1.1.jar\"";
+    assert_snapshot!("jars_clash", deploy(&workspace, jars));
+    // Nothing is sent, so nothing is said.
+    let again = deploy(&workspace, jars);
+    assert!(!again.contains("warning"), "{again}");
+    let flink = FakeFlink::start();
+    let other = staged(&flink, "'connector' = 'print'");
+    jar(&other, "jars/udf-1.0.jar", &classes(52), &[(entry, &pom("1.0"))]);
+    jar(&other, "jars/udf-1.1.jar", &classes(55), &[(entry, &pom("1.1"))]);
+    other.write(
+        "scripts/it.rhai",
+        &format!("job::sql(\"orders\", #{{ template: \"orders.sql\", jars: [{jars}] }}).deploy();"),
+    );
+    assert_snapshot!("jars_clash_in_a_plan", other.tidegate(&["plan", "it"]));
+}
