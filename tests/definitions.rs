@@ -124,6 +124,8 @@ fn types_are_those_that_an_editor_knows() {
         "project",
         "build",
         "artifact",
+        "jar",
+        "file",
         "declaration",
     ];
     for (name, text) in reference::definitions().unwrap() {
