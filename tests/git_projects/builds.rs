@@ -93,6 +93,11 @@ fn a_maven_project_is_built_once_and_its_commit_goes_with_the_revision() {
     assert_eq!(workspace.run(script).ok(), "1 true");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 
+    // What the jar holds is what a launcher can start.
+    let classes = "let built = build::get(1);\nprint(jar::open(built.artifact()).classes(#{ implements: \"com.acme.StreamJob\" }));";
+    let jobs_of_it = ["Heartbeat", "OrderAmounts", "UserBehavior"].map(|name| format!("\"com.acme.jobs.{name}\""));
+    assert_eq!(workspace.run(classes).ok(), format!("[{}]", jobs_of_it.join(", ")));
+
     // Only a comment changes: the same bytes, another commit. The running job is left alone.
     let second = jobs.commit("second", &[("README.md", "changed\n")]);
     assert_eq!(workspace.run(script).ok(), "2 false");
