@@ -77,7 +77,11 @@ impl JobSpec {
             Program::Sql { statements, .. } => serde_json::json!({
                 "sql": statements.iter().map(|one| (normalised(&one.text), &one.kind)).collect::<Vec<_>>(),
             }),
-            program => serde_json::json!(program),
+            // By its bytes: the same jar under another path is no other job.
+            Program::Jar { jar, main_class, arguments } => serde_json::json!({
+                "jar": jar.sha256, "main_class": main_class, "arguments": arguments,
+            }),
+            program @ Program::Adopted { .. } => serde_json::json!(program),
         };
         let jars: Vec<&str> = self.jars.iter().map(|jar| jar.sha256.as_str()).collect();
         let parts = serde_json::json!({
@@ -150,5 +154,30 @@ impl JobSpec {
             }
         }
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(path: &str, sha256: &str) -> JobSpec {
+        let jar = Artifact { path: path.to_owned(), sha256: sha256.to_owned() };
+        JobSpec {
+            identity: Identity { workspace: "w".into(), environment: "e".into(), job: "j".into() },
+            cluster: "c".into(),
+            program: Program::Jar { jar: jar.clone(), main_class: Some("a.Main".into()), arguments: Vec::new() },
+            parallelism: None,
+            configuration: BTreeMap::new(),
+            jars: vec![jar],
+            tags: Vec::new(),
+            owner: None,
+        }
+    }
+
+    #[test]
+    fn a_jar_counts_by_its_bytes() {
+        assert_eq!(spec("a.jar", "1").running_hash(), spec("target/b.jar", "1").running_hash());
+        assert_ne!(spec("a.jar", "1").running_hash(), spec("a.jar", "2").running_hash());
     }
 }
