@@ -2,12 +2,14 @@
 //! of the library is documented; and every example runs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../src/drivers/jar/class_writer.rs"]
+#[allow(dead_code, reason = "other tests write more of a class")]
+mod class_writer;
 #[path = "support/git_repository.rs"]
 mod git_repository;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -16,6 +18,7 @@ use tidegate::api::NAMESPACES;
 use tidegate::api::declare::{Planning, full_name};
 use tidegate::api::types::{Field, Type};
 use tidegate::base::code;
+use tidegate::drivers::payload::stored_jar;
 use tidegate::script::catalog::chapters;
 use tidegate::script::library;
 
@@ -126,7 +129,7 @@ fn workspace(flink: &FakeFlink) -> tempfile::TempDir {
         folder.path().join("git/jobs").display()
     );
     // A project whose build gives a jar.
-    write("git/jobs/count.jar", &jar("com/example/CountJob.class"));
+    write("git/jobs/count.jar", &jar("com.example.CountJob"));
     let build = "mkdir -p target && cp count.jar target/\n";
     git_repository::Repository::new(&folder.path().join("git/jobs"), &[("build.sh", build), ("README.md", "jobs\n")]);
     write("tidegate.yaml", file.as_bytes());
@@ -134,7 +137,7 @@ fn workspace(flink: &FakeFlink) -> tempfile::TempDir {
     for template in ["hello.sql", "report.sql", "orders.sql"] {
         write(&format!("templates/{template}"), TABLES.as_bytes());
     }
-    write("jars/count.jar", &jar("com/example/CountJob.class"));
+    write("jars/count.jar", &jar("com.example.CountJob"));
     write(
         "scripts/prepare.rhai",
         b"job::sql(\"orders\", #{ template: \"orders.sql\" }).deploy().wait_for(\"RUNNING\", \"1m\");",
@@ -142,12 +145,9 @@ fn workspace(flink: &FakeFlink) -> tempfile::TempDir {
     folder
 }
 
-/// A jar with one class, whose bytes nobody looks at.
+/// A jar with one class that has a `main`.
 fn jar(class: &str) -> Vec<u8> {
-    let mut jar = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    jar.start_file(class, zip::write::SimpleFileOptions::default()).unwrap();
-    jar.write_all(&[0xca, 0xfe, 0xba, 0xbe]).unwrap();
-    jar.finish().unwrap().into_inner()
+    stored_jar(&[class_writer::ClassWriter::new(class).main().entry()]).unwrap()
 }
 
 fn run(folder: &Path, script: &str) -> std::process::Output {

@@ -109,7 +109,25 @@ fn each_function_is_in_the_file_of_its_namespace() {
 
 #[test]
 fn types_are_those_that_an_editor_knows() {
-    let known = ["?", "()", "bool", "int", "string", "array", "map", "Fn", "secret", "spec", "job", "declaration"];
+    let known = [
+        "?",
+        "()",
+        "bool",
+        "int",
+        "string",
+        "array",
+        "map",
+        "Fn",
+        "secret",
+        "spec",
+        "job",
+        "project",
+        "build",
+        "artifact",
+        "jar",
+        "file",
+        "declaration",
+    ];
     for (name, text) in reference::definitions().unwrap() {
         for (head, _) in read(&text).1 {
             for word in head.parameters.iter().map(|(_, kind)| kind).chain([&head.returns]) {

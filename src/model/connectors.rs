@@ -209,10 +209,25 @@ pub fn may_be_in(identifier: &str, file_name: &str) -> bool {
     file_name.contains(stem)
 }
 
-/// The package of the JDBC driver for a URL, and the artifact that brings it.
-pub fn driver_of(url: &str) -> Option<(&'static str, String)> {
+/// What is known of the driver for a JDBC URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriverOf {
+    /// What its classes begin with.
+    pub package: &'static str,
+    /// What the name of its jar begins with.
+    pub file: &'static str,
+    /// The artifact that brings it, as a sentence has it.
+    pub artifact: String,
+}
+
+/// The driver for a JDBC URL.
+pub fn driver_of(url: &str) -> Option<DriverOf> {
     let driver = DRIVERS.iter().find(|driver| url.starts_with(driver.url))?;
-    Some((driver.package, with_version(driver.artifact, &driver.versions, None)))
+    Some(DriverOf {
+        package: driver.package,
+        file: driver.artifact.rsplit(':').next().unwrap_or(driver.artifact),
+        artifact: with_version(driver.artifact, &driver.versions, None),
+    })
 }
 
 fn with_version(artifact: &str, versions: &Versions, flink: Option<&str>) -> String {
@@ -270,7 +285,7 @@ mod tests {
             artifact("iceberg", Some("1.20")).unwrap().starts_with("`org.apache.iceberg:iceberg-flink-runtime-1.20`")
         );
         assert_eq!(artifact("filesystem", None), None);
-        assert_eq!(driver_of("jdbc:mysql://h/d").unwrap().1, "`com.mysql:mysql-connector-j:8.4.0`");
+        assert_eq!(driver_of("jdbc:mysql://h/d").unwrap().artifact, "`com.mysql:mysql-connector-j:8.4.0`");
         assert!(takes_formats("kafka") && takes_formats("filesystem") && !takes_formats("jdbc"));
     }
 

@@ -46,6 +46,18 @@ struct Lack {
     what: String,
     /// Where it is, as a sentence has it.
     artifact: Option<String>,
+    /// The file name that the jar of a JDBC driver begins with, where it is one that lacks.
+    driver: Option<&'static str>,
+}
+
+impl Lack {
+    /// Whether a jar of the cluster is named as what brings it.
+    fn may_be_in(&self, file_name: &str) -> bool {
+        match self.driver {
+            Some(driver) => file_name.starts_with(driver),
+            None => connectors::may_be_in(&self.asked.identifier, file_name),
+        }
+    }
 }
 
 /// Looks at the class path of a job; `connection` where the cluster can be asked.
@@ -173,16 +185,16 @@ fn lacking(asked: &[Asked], provided: &Provided<'_>, flink: Option<&str>) -> Vec
                 continue;
             }
             let what = format!("the {} `{}`", one.asks.name(), one.identifier);
-            Lack { asked: one.clone(), what, artifact: connectors::artifact(&one.identifier, flink) }
+            Lack { asked: one.clone(), what, artifact: connectors::artifact(&one.identifier, flink), driver: None }
         } else if one.asks == Asks::Connector && one.identifier == "jdbc" && !one.names_driver {
-            let Some((package, artifact)) = one.url.as_deref().and_then(connectors::driver_of) else { continue };
-            if provided.has_driver(package) {
+            let Some(driver) = one.url.as_deref().and_then(connectors::driver_of) else { continue };
+            if provided.has_driver(driver.package) {
                 continue;
             }
             let url = one.url.as_deref().unwrap_or_default();
             let scheme: Vec<&str> = url.splitn(3, ':').take(2).collect();
             let what = format!("a JDBC driver for `{}:`", scheme.join(":"));
-            Lack { asked: one.clone(), what, artifact: Some(artifact) }
+            Lack { asked: one.clone(), what, artifact: Some(driver.artifact), driver: Some(driver.file) }
         } else {
             continue;
         };
@@ -208,18 +220,10 @@ async fn missing(
     let all: Vec<Named<'_>> = jars.iter().copied().chain(own).collect();
     let provided = Provided::by(&all);
     let mut lacking = lacking(asked, &provided, flink.as_deref());
-    lacking.retain(|lack| !of_cluster.names.iter().any(|name| connectors::may_be_in(&lack.asked.identifier, name)));
+    lacking.retain(|lack| !of_cluster.names.iter().any(|name| lack.may_be_in(name)));
     let Some(first) = lacking.first() else { return };
     if let Some(why) = uncertain(spec, &of_cluster, &provided, &all) {
-        for lack in &lacking {
-            let artifact =
-                lack.artifact.as_ref().map(|artifact| format!("; it comes with {artifact}")).unwrap_or_default();
-            let warning = format!(
-                "no jar of `{}` brings {}, which table `{}` needs: {why}{artifact}",
-                spec.identity.job, lack.what, lack.asked.table
-            );
-            findings.warnings.push(warning);
-        }
+        findings.warnings.push(warning(spec, &lacking, &why));
         return;
     }
     let message =
@@ -231,6 +235,19 @@ async fn missing(
         error = error.caused_by(format!("nor {}, which table `{}` needs{artifact}", other.what, other.asked.table));
     }
     findings.refusal = Some(error.hint(hint(first, &provided)));
+}
+
+/// One warning for all that is lacking.
+fn warning(spec: &JobSpec, lacking: &[Lack], why: &str) -> String {
+    let each: Vec<String> =
+        lacking.iter().map(|lack| format!("{}, which table `{}` needs", lack.what, lack.asked.table)).collect();
+    let artifacts: Vec<&str> = lacking.iter().filter_map(|lack| lack.artifact.as_deref()).collect();
+    let comes = match artifacts.as_slice() {
+        [] => String::new(),
+        [one] => format!("; it comes with {one}"),
+        several => format!("; they come with {}", several.join(" and ")),
+    };
+    format!("no jar of `{}` brings {}: {why}{comes}", spec.identity.job, each.join(", nor "))
 }
 
 fn hint(lack: &Lack, provided: &Provided<'_>) -> String {
@@ -279,12 +296,18 @@ async fn of_cluster(services: &Services, spec: &JobSpec, connection: Option<&Con
     let name = &spec.cluster;
     if let Ok(Definition::Local(cluster)) = services.clusters.definition(name) {
         let libraries = cluster.libraries();
-        let foreign = libraries.iter().filter(|path| !connectors::is_of_flink(&file_name(path)));
-        let facts = foreign.filter_map(|path| {
-            let kept = facts_path(services, &facts_name(path)?);
-            Some((path.display().to_string(), jar::kept(path, &kept).ok()?))
-        });
-        return OfCluster { facts: facts.collect(), ..OfCluster::default() };
+        let mut found = OfCluster::default();
+        for path in libraries.iter().filter(|path| !connectors::is_of_flink(&file_name(path))) {
+            let read = match facts_name(path) {
+                Some(name) => jar::kept(path, &facts_path(services, &name)),
+                None => jar::facts(path),
+            };
+            match read {
+                Ok(facts) => found.facts.push((path.display().to_string(), facts)),
+                Err(error) => found.unknown = Some(format!("a jar of `{name}` cannot be read: {error}")),
+            }
+        }
+        return found;
     }
     let unknown = |why: String| OfCluster { unknown: Some(why), ..OfCluster::default() };
     let Some(connection) = connection else {

@@ -100,6 +100,8 @@ fn staged(flink: &FakeFlink, connector: &str) -> Workspace {
 
 const KAFKA: &str = "'connector' = 'kafka',\n  'value.format' = 'avro'";
 
+const JDBC: &str = "'connector' = 'jdbc',\n  'url' = 'jdbc:mysql://db/orders'";
+
 fn deploy(workspace: &Workspace, jars: &str) -> String {
     workspace.script(&format!("job::sql(\"orders\", #{{ template: \"orders.sql\", jars: [{jars}] }}).deploy();"))
 }
@@ -111,8 +113,7 @@ fn a_connector_that_nobody_brings() {
     assert_snapshot!("connector_missing", deploy(&workspace, ""));
     assert_snapshot!("connector_missing_in_a_plan", workspace.tidegate(&["plan", "it"]));
     assert_snapshot!("connector_misspelt", deploy(&staged(&flink, "'connector' = 'blackhol'"), ""));
-    let jdbc = "'connector' = 'jdbc',\n  'url' = 'jdbc:mysql://db/orders'";
-    let workspace = staged(&flink, jdbc);
+    let workspace = staged(&flink, JDBC);
     jar(&workspace, "jars/jdbc.jar", &[factory("a.Jdbc", "jdbc")], &[(FACTORIES, "a.Jdbc\n")]);
     assert_snapshot!("driver_missing", deploy(&workspace, "\"jars/jdbc.jar\""));
     // Nothing was sent.
@@ -124,7 +125,10 @@ fn a_connector_that_nobody_brings() {
 fn a_connector_that_a_jar_or_the_cluster_brings() {
     let flink = FakeFlink::start();
     let workspace = staged(&flink, KAFKA);
-    let classes = [factory("a.Kafka", "kafka"), factory("a.Avro", "avro")];
+    let avro = ClassWriter::new("a.Avro")
+        .implements("org.apache.flink.table.factories.DeserializationFormatFactory")
+        .text("factoryIdentifier", Gives::Constant("avro".to_owned()));
+    let classes = [factory("a.Kafka", "kafka"), avro];
     jar(&workspace, "jars/kafka.jar", &classes, &[(FACTORIES, "a.Kafka\na.Avro\n")]);
     let said = deploy(&workspace, "\"jars/kafka.jar\"");
     assert!(said.contains("exit code: 0") && !said.contains("warning"), "{said}");
@@ -133,15 +137,20 @@ fn a_connector_that_a_jar_or_the_cluster_brings() {
     assert!(kept.flatten().any(|entry| entry.path().extension().is_some_and(|end| end == "facts")));
 
     let lib = |names: &[&str]| Some(names.iter().map(|name| format!("/opt/flink/lib/{name}")).collect());
-    let said = |class_path: Option<Vec<String>>| {
+    let said = |connector: &str, class_path: Option<Vec<String>>| {
         let flink = FakeFlink::start();
         flink.with(|cluster| cluster.class_path = class_path);
-        deploy(&staged(&flink, KAFKA), "")
+        deploy(&staged(&flink, connector), "")
     };
-    assert_snapshot!("connector_may_be_in_a_jar_of_the_cluster", said(lib(&["flink-dist-1.20.5.jar", "acme-1.0.jar"])));
-    assert_snapshot!("connector_of_a_cluster_that_does_not_tell", said(None));
-    let said = said(lib(&["flink-sql-connector-kafka-3.4.0-1.20.jar", "flink-sql-avro-1.20.5.jar"]));
-    assert!(said.contains("exit code: 0") && !said.contains("warning"), "{said}");
+    let foreign = lib(&["flink-dist-1.20.5.jar", "acme-1.0.jar"]);
+    assert_snapshot!("connector_may_be_in_a_jar_of_the_cluster", said(KAFKA, foreign));
+    assert_snapshot!("connector_of_a_cluster_that_does_not_tell", said(KAFKA, None));
+    let silent = |connector: &str, names: &[&str]| {
+        let said = said(connector, lib(names));
+        assert!(said.contains("exit code: 0") && !said.contains("warning"), "{said}");
+    };
+    silent(KAFKA, &["flink-sql-connector-kafka-3.4.0-1.20.jar", "flink-sql-avro-1.20.5.jar"]);
+    silent(JDBC, &["flink-connector-jdbc-3.3.0-1.20.jar", "mysql-connector-j-8.4.0.jar"]);
 }
 
 #[test]

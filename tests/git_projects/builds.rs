@@ -93,6 +93,11 @@ fn a_maven_project_is_built_once_and_its_commit_goes_with_the_revision() {
     assert_eq!(workspace.run(script).ok(), "1 true");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 
+    // What the jar holds is what a launcher can start.
+    let classes = "let built = build::get(1);\nprint(jar::open(built.artifact()).classes(#{ implements: \"com.acme.StreamJob\" }));";
+    let jobs_of_it = ["Heartbeat", "OrderAmounts", "UserBehavior"].map(|name| format!("\"com.acme.jobs.{name}\""));
+    assert_eq!(workspace.run(classes).ok(), format!("[{}]", jobs_of_it.join(", ")));
+
     // Only a comment changes: the same bytes, another commit. The running job is left alone.
     let second = jobs.commit("second", &[("README.md", "changed\n")]);
     assert_eq!(workspace.run(script).ok(), "2 false");
@@ -142,6 +147,31 @@ fn what_decides_is_part_of_the_key_and_secrets_are_not_shown() {
     assert_eq!(workspace.run(&of("a")).ok(), "3 false");
     assert_eq!(workspace.tidegate(&["builds", "log", "3"]).ok(), "the token is ***");
     assert!(!workspace.keeps("hunter2"));
+}
+
+#[test]
+fn a_wrapper_of_the_project_gets_the_modules() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = tempfile::tempdir().unwrap();
+    let (jobs, workspace) = shell_project(root.path(), "true\n", "");
+    for (name, out) in [("mvnw", "a/target"), ("gradlew", "a/build/libs")] {
+        let path = jobs.folder.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\necho $0 \"$@\"\nmkdir -p {out}; echo jar > {out}/a.jar\n")).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    jobs.commit("wrappers", &[]);
+    for (id, command, said, path) in [
+        ("1", "./mvnw -q 'a b'", "mvnw -pl a -am -q a b", "a/target/a.jar"),
+        ("2", "./gradlew jar", "gradlew --no-daemon jar", "a/build/libs/a.jar"),
+    ] {
+        let script = format!(
+            "let b = git::project(\"jobs\").build(#{{ command: \"{command}\", modules: [\"a\"], clean: false }});\nprint(b.artifact(\"a\").path);"
+        );
+        assert_eq!(workspace.run(&script).ok(), path);
+        let log = workspace.tidegate(&["builds", "log", id]).ok();
+        assert!(log.ends_with(said), "{log}");
+        assert!(workspace.path(&format!(".tidegate/builds/{id}/work/{path}")).exists(), "`clean: false` keeps it");
+    }
 }
 
 /// A tool that notes each call shows that a build which is there starts nothing, and that another tool builds anew.

@@ -168,7 +168,8 @@ fn serve(stream: TcpStream, root: &PathBuf, known: &Mutex<Known>) -> Option<()> 
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    backend.stdin.take()?.write_all(&body).ok()?;
+    // A backend that does not read it all has answered already.
+    let _ = backend.stdin.take().map(|mut stdin| stdin.write_all(&body));
     let output = backend.wait_with_output().ok()?.stdout;
     let split = output.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&output[..split]).into_owned();
