@@ -164,7 +164,7 @@ impl<R: Read + Seek> Archive<R> {
             let name = self.name(index).map(|name| cut(&name)).unwrap_or_default();
             return Err(self.hostile(&format!("holds an entry `{name}` of more than {longest} bytes")));
         }
-        let spent = self.allowance.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
+        let spent = self.allowance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
         spent.map(drop).map_err(|_| self.hostile("unpacks to far more than a jar of its size can hold"))
     }
 
