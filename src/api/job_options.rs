@@ -9,9 +9,10 @@ use super::convert::{has_secret, secret_text};
 use super::host::Environment;
 use super::types::{Field, OptionMap, Type, options, words};
 use crate::base::{Error, Result, code, duration, suggest};
+use crate::model::dependency::Dependency;
 
 /// Options that the design names and this version does not have yet: the answer is another than to a misspelt one.
-const NOT_YET: [&str; 3] = ["dependencies", "on_failure", "alert"];
+const NOT_YET: [&str; 2] = ["on_failure", "alert"];
 
 options! {
     /// The options of `job::sql`.
@@ -56,6 +57,9 @@ options! {
         /// jars of the workspace that the job needs, by path; they travel with the job
         #[serde(default)]
         jars: Vec<String> => Type::ListOf(&Type::Path),
+        /// what Maven has to fetch for the job, with all that it needs: `"group:artifact:version"`, or a map of `coordinates` and `exclude`
+        #[serde(default)]
+        dependencies: Vec<Value> => Type::ListOf(&Type::Dependency),
         /// Flink's own restart strategy, inside the job
         restart_strategy: Option<RestartStrategy>,
         /// labels of ours; changing them touches no job
@@ -63,6 +67,17 @@ options! {
         tags: Vec<String>,
         /// whom to ask
         owner: Option<String>,
+    }
+}
+
+options! {
+    /// `dependencies: [#{ ... }]`.
+    pub struct DependencyOptions {
+        /// `group:artifact:version`, or `group:artifact:ext[:classifier]:version`
+        coordinates: String => Type::Coordinates,
+        /// what it must not bring: `group:artifact`, either of them `*` for all
+        #[serde(default)]
+        exclude: Vec<String>,
     }
 }
 
@@ -248,7 +263,33 @@ fn parse<T: DeserializeOwned>(function: &str, options: Value) -> Result<T> {
     })
 }
 
+/// Reads one of `dependencies`.
+///
+/// # Errors
+/// `argument.invalid`, `dependency.invalid`.
+pub fn dependency(function: &str, index: usize, value: &Value) -> Result<Dependency> {
+    let place = format!("{function}: option `dependencies[{index}]`");
+    let options = match value {
+        Value::String(coordinates) => DependencyOptions { coordinates: coordinates.clone(), exclude: Vec::new() },
+        value => read::<DependencyOptions>(&place, value.clone())?,
+    };
+    let there = |error: Error| {
+        Error::new(error.code(), format!("{place}: {}", error.message())).hint(error.hint_text().unwrap_or_default())
+    };
+    let coordinates = options.coordinates.parse().map_err(there)?;
+    let exclude = options.exclude.iter().map(|text| text.parse()).collect::<Result<_>>().map_err(there)?;
+    Ok(Dependency { coordinates, exclude })
+}
+
 impl Common {
+    /// What Maven has to fetch.
+    ///
+    /// # Errors
+    /// As [`dependency`].
+    pub fn dependencies(&self, function: &str) -> Result<Vec<Dependency>> {
+        self.dependencies.iter().enumerate().map(|(index, value)| dependency(function, index, value)).collect()
+    }
+
     /// Flink's configuration for the job: the environment's options, then the job's.
     ///
     /// # Errors
@@ -419,11 +460,7 @@ mod tests {
                 "job::sql: the restart strategy `none` has no setting `attempts`",
                 Some("leave it out, or choose another type"),
             ),
-            (
-                json!({"dependencies": []}),
-                "job::sql: the option `dependencies` is not supported by this version yet",
-                None,
-            ),
+            (json!({"on_failure": {}}), "job::sql: the option `on_failure` is not supported by this version yet", None),
         ] {
             let error = fails(options);
             assert_eq!(error.to_string(), message);

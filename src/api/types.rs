@@ -41,6 +41,10 @@ pub enum Type {
     ClusterName,
     /// A SQL text, a template itself.
     Sql,
+    /// Maven coordinates.
+    Coordinates,
+    /// Maven coordinates, or a map with them.
+    Dependency,
     Array,
     /// An array of these.
     ListOf(&'static Type),
@@ -87,8 +91,10 @@ impl Type {
             | Self::SecretName
             | Self::ParameterName
             | Self::ClusterName
+            | Self::Coordinates
             | Self::Sql => "string",
             Self::Text => "text",
+            Self::Dependency => "dependency",
             Self::Scalar => "scalar",
             Self::Array | Self::ListOf(_) => "array",
             Self::Map | Self::MapOf(_) | Self::Options(_) => "map",
@@ -109,6 +115,7 @@ impl Type {
             "int" => "an integer",
             "number" => "a number",
             "text" => "a string or a secret",
+            "dependency" => "Maven coordinates, or a map with them",
             "scalar" => "a text, a number or a boolean",
             "array" => "an array",
             "map" => "a map",
@@ -130,6 +137,7 @@ impl Type {
             "int" => value.is_int(),
             "number" => value.is_int() || value.is_float(),
             "text" => value.is_string() || value.is::<SecretText>(),
+            "dependency" => value.is_string() || value.is_map(),
             "scalar" => {
                 value.is_string() || value.is_int() || value.is_float() || value.is_bool() || value.is::<SecretText>()
             }

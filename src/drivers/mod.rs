@@ -6,4 +6,5 @@ pub mod flink;
 pub mod folder;
 pub mod http;
 pub mod local;
+pub mod maven;
 pub mod payload;

@@ -3,11 +3,16 @@
 
 pub mod attempt;
 pub mod class;
+pub mod coordinates;
+pub mod dependency;
+pub mod dependency_lock;
+pub mod dependency_tree;
 pub mod diagnosis;
 pub mod identity;
 pub mod job_spec;
 pub mod job_status;
 pub mod plan;
+pub mod provided;
 pub mod retention;
 pub mod revision;
 pub mod run;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use similar::{Algorithm, ChangeTag, DiffTag, TextDiff, capture_diff_slices};
 
+use super::dependency::Dependency;
 use super::job_spec::{Artifact, JobSpec, Program};
 use super::sql_form::normalised;
 use super::statement::Statement;
@@ -17,6 +18,7 @@ pub fn running(old: &JobSpec, new: &JobSpec) -> Vec<String> {
     value(&mut lines, "parallelism", &number(old.parallelism), &number(new.parallelism));
     configuration(&mut lines, &old.configuration, &new.configuration);
     value(&mut lines, "jars", &jars(&old.jars), &jars(&new.jars));
+    lines.extend(old.dependencies.differences(&new.dependencies));
     lines
 }
 
@@ -26,6 +28,16 @@ pub fn labels(old: &JobSpec, new: &JobSpec) -> Vec<String> {
     value(&mut lines, "tags", &list(&old.tags), &list(&new.tags));
     let owner = |spec: &JobSpec| spec.owner.clone().unwrap_or_else(|| "nobody".to_owned());
     value(&mut lines, "owner", &owner(old), &owner(new));
+    // Another list of the same files.
+    if !old.dependencies.differences(&new.dependencies).is_empty() {
+        return lines;
+    }
+    let declared = |spec: &JobSpec| list(&spec.dependencies.declared.iter().map(Dependency::shown).collect::<Vec<_>>());
+    value(&mut lines, "dependencies as written", &declared(old), &declared(new));
+    let left_out = |spec: &JobSpec| {
+        list(&spec.dependencies.left_out.iter().map(|one| one.coordinates.to_string()).collect::<Vec<_>>())
+    };
+    value(&mut lines, "dependencies left out", &left_out(old), &left_out(new));
     lines
 }
 
@@ -152,6 +164,7 @@ fn text_difference(old: &str, new: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::dependency::Closure;
     use crate::model::identity::Identity;
     use crate::model::statement::Kind;
 
@@ -172,6 +185,7 @@ mod tests {
             parallelism: None,
             configuration: BTreeMap::new(),
             jars: Vec::new(),
+            dependencies: Closure::default(),
             tags: Vec::new(),
             owner: None,
         }

@@ -2,12 +2,15 @@
 
 pub mod adopt;
 pub mod approval;
+pub mod artifacts;
 pub mod cancel;
 pub mod capability;
 pub mod cluster;
 pub mod connection;
 pub mod decide;
+pub mod dependencies;
 pub mod deploy;
+pub mod deps;
 mod divergence;
 pub mod drift;
 pub mod effect;
@@ -20,6 +23,7 @@ pub mod inputs;
 pub mod install;
 pub mod ledger;
 pub mod logs;
+pub mod needed;
 pub mod observe;
 pub mod plan;
 pub mod prune;

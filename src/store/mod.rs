@@ -4,6 +4,7 @@
 mod attempts;
 mod jobs;
 mod locks;
+mod needed;
 mod open;
 mod query;
 mod revisions;

@@ -9,9 +9,10 @@ use super::walk::Walker;
 use crate::api::declare::{Function, Type};
 use crate::api::env::unknown_variable;
 use crate::api::host::Environment;
-use crate::api::job_options::unknown_option;
-use crate::api::types::Field;
+use crate::api::job_options::{DependencyOptions, unknown_option};
+use crate::api::types::{Field, Receives};
 use crate::base::{Error, code, duration, suggest};
+use crate::model::coordinates::Coordinates;
 
 impl Walker<'_> {
     /// The arguments of a call whose number is right.
@@ -55,6 +56,9 @@ impl Walker<'_> {
                 Some(map) => self.options(full, kind, &map, position),
                 None => self.leave("options that are computed", position),
             },
+            Type::Dependency if matches!(value, Expr::Map(..)) => {
+                self.argument(full, what, DependencyOptions::KIND, value, position);
+            }
             Type::ListOf(item) => {
                 if let Expr::Array(items, _) = value {
                     for one in items {
@@ -141,13 +145,15 @@ impl Walker<'_> {
                 | Type::SecretName
                 | Type::ParameterName
                 | Type::ClusterName
+                | Type::Coordinates
+                | Type::Dependency
                 | Type::Path
         );
         if !wanted {
             return;
         }
         let Some(values) = self.values(value) else {
-            if !matches!(kind, Type::Duration | Type::Word(_)) {
+            if !matches!(kind, Type::Duration | Type::Word(_) | Type::Coordinates | Type::Dependency) {
                 self.leave(&format!("{} that are computed", plural(kind)), position);
             }
             return;
@@ -231,6 +237,11 @@ impl Walker<'_> {
                 Error::new(&code::CLUSTER_UNKNOWN, format!("there is no cluster `{text}` in tidegate.yaml"))
                     .hint(suggest::hint(text, self.knowledge.clusters.iter().map(String::as_str)))
             }),
+            Type::Coordinates | Type::Dependency => {
+                let error = text.parse::<Coordinates>().err()?;
+                let message = format!("{full}: {what}: {}", error.message());
+                Some(Error::new(error.code(), message).hint(error.hint_text().unwrap_or_default()))
+            }
             Type::Path => self.files.require(text).err(),
             _ => None,
         }
