@@ -117,9 +117,12 @@ impl DependencyLock {
         let written: Written = serde_yaml::from_str(text).map_err(|error| {
             let line = error.location().map_or(0, |location| usize::try_from(location.line()).unwrap_or(0));
             let whole = error.to_string();
-            let message = whole.lines().next().unwrap_or_default();
-            let message =
-                message.split_once(": ").filter(|(at, _)| at.contains("line")).map_or(message, |(_, rest)| rest);
+            // The crate names the place, which is shown with the excerpt.
+            let message = whole.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let message = match message.split_once(": ") {
+                Some((place, rest)) if place.starts_with("line ") => rest,
+                _ => message,
+            };
             let excerpt = text.lines().nth(line.saturating_sub(1)).map(str::to_owned);
             let error = invalid(format!("`{FILE}` cannot be read")).caused_by(message);
             if line == 0 {

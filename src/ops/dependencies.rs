@@ -185,9 +185,9 @@ async fn ask_maven(services: &Services, declared: &[Dependency], lock: &Dependen
         named.into_iter().map(|one| LeftOut { coordinates: one.coordinates, by: None }).collect();
     let mut found = Vec::new();
     if !asked.is_empty() {
-        services.clusters.progress(&format!("resolving {} with Maven", dependencies(asked.len())));
         let mask = |text: &str| services.secrets.mask(text);
         let maven = maven(services, &mask)?;
+        services.clusters.progress(&format!("resolving {} with Maven", dependencies(asked.len())));
         found = maven.resolve(Ask::Closure(&asked, &[])).await?;
         let brought = provided_in(&found);
         let names: Vec<&Coordinates> = brought.iter().map(|one| &one.coordinates).collect();
@@ -251,10 +251,11 @@ async fn fetch(services: &Services, missing: &[&ClosureFile]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    services.clusters.progress(&format!("fetching {} of the dependencies with Maven", counted(missing.len(), "file")));
     let mask = |text: &str| services.secrets.mask(text);
+    let maven = maven(services, &mask)?;
+    services.clusters.progress(&format!("fetching {} of the dependencies with Maven", counted(missing.len(), "file")));
     let coordinates: Vec<Coordinates> = missing.iter().map(|file| file.coordinates.clone()).collect();
-    let found = maven(services, &mask)?.resolve(Ask::Files(&coordinates)).await?;
+    let found = maven.resolve(Ask::Files(&coordinates)).await?;
     for file in missing {
         let one = found.iter().find(|one| one.coordinates.name() == file.coordinates.name()).ok_or_else(|| {
             Error::new(

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "the fake JobManager is shared with tests that use more of it")]
 
 mod capabilities;
+mod dependencies;
 mod frames;
 mod mistakes;
 mod panics;
@@ -102,7 +103,7 @@ impl Workspace {
         self.tidegate(&["run", "it"])
     }
 
-    fn masked(&self, text: &str) -> String {
+    pub(crate) fn masked(&self, text: &str) -> String {
         let real = self.path().canonicalize().unwrap();
         let mut text =
             text.replace(&*real.to_string_lossy(), "[folder]").replace(&*self.path().to_string_lossy(), "[folder]");

@@ -3,6 +3,9 @@
 use crate::base::code::Code;
 use crate::base::{Error, code};
 
+/// How Maven names the pom that it was asked with.
+const PROJECT: &str = "tidegate:dependencies:pom:1";
+
 /// Whether Maven did not ask, since it remembers an earlier failure.
 pub(super) fn is_remembered(output: &str) -> bool {
     output.contains("during a previous attempt")
@@ -52,6 +55,7 @@ pub(super) fn explained(out: &str, err: &str, exit: i32) -> Error {
         };
     }
     of(&code::DEPENDENCY_FAILED, format!("Maven failed with code {exit}"))
+        .hint("its output says more; `mvn -version` has to work, with a Java of its own")
 }
 
 /// The first thing that Maven calls an error.
@@ -60,7 +64,12 @@ fn told(out: &str) -> Option<String> {
     let line = lines
         .map(str::trim)
         .find(|line| !line.is_empty() && !line.ends_with("problems were encountered while processing the POMs:"))?;
-    Some(line.split(" -> [Help").next().unwrap_or(line).trim_start_matches("[ERROR]").trim().to_owned())
+    let line = line.split(" -> [Help").next().unwrap_or(line).trim_start_matches("[ERROR]").trim();
+    // The project is the pom that we made: nobody knows it.
+    let line = line.split_once(": Could not ").filter(|(_, rest)| rest.contains(PROJECT)).map_or(line, |(_, rest)| {
+        rest.split_once(PROJECT).map_or(rest, |(_, rest)| rest.trim_start_matches([':', ' ']))
+    });
+    Some(line.to_owned())
 }
 
 fn last_line(text: &str) -> Option<String> {
@@ -192,6 +201,10 @@ mod tests {
             1,
         );
         assert_eq!(error.causes(), ["this environment variable is needed"]);
+        let told = failed(
+            "Failed to execute goal on project dependencies: Could not resolve dependencies for project tidegate:dependencies:pom:1: What it is",
+        );
+        assert_eq!(told.causes(), ["What it is"]);
     }
 
     #[test]
