@@ -9,7 +9,6 @@ use super::convert::{has_secret, secret_text};
 use super::host::Environment;
 use super::types::{Field, OptionMap, Type, options, words};
 use crate::base::{Error, Result, code, duration, suggest};
-use crate::model::dependency::Dependency;
 
 /// Options that the design names and this version does not have yet: the answer is another than to a misspelt one.
 const NOT_YET: [&str; 2] = ["on_failure", "alert"];
@@ -67,17 +66,6 @@ options! {
         tags: Vec<String>,
         /// whom to ask
         owner: Option<String>,
-    }
-}
-
-options! {
-    /// `dependencies: [#{ ... }]`.
-    pub struct DependencyOptions {
-        /// `group:artifact:version`, or `group:artifact:ext[:classifier]:version`
-        coordinates: String => Type::Coordinates,
-        /// what it must not bring: `group:artifact`, either of them `*` for all
-        #[serde(default)]
-        exclude: Vec<String>,
     }
 }
 
@@ -263,33 +251,7 @@ fn parse<T: DeserializeOwned>(function: &str, options: Value) -> Result<T> {
     })
 }
 
-/// Reads one of `dependencies`.
-///
-/// # Errors
-/// `argument.invalid`, `dependency.invalid`.
-pub fn dependency(function: &str, index: usize, value: &Value) -> Result<Dependency> {
-    let place = format!("{function}: option `dependencies[{index}]`");
-    let options = match value {
-        Value::String(coordinates) => DependencyOptions { coordinates: coordinates.clone(), exclude: Vec::new() },
-        value => read::<DependencyOptions>(&place, value.clone())?,
-    };
-    let there = |error: Error| {
-        Error::new(error.code(), format!("{place}: {}", error.message())).hint(error.hint_text().unwrap_or_default())
-    };
-    let coordinates = options.coordinates.parse().map_err(there)?;
-    let exclude = options.exclude.iter().map(|text| text.parse()).collect::<Result<_>>().map_err(there)?;
-    Ok(Dependency { coordinates, exclude })
-}
-
 impl Common {
-    /// What Maven has to fetch.
-    ///
-    /// # Errors
-    /// As [`dependency`].
-    pub fn dependencies(&self, function: &str) -> Result<Vec<Dependency>> {
-        self.dependencies.iter().enumerate().map(|(index, value)| dependency(function, index, value)).collect()
-    }
-
     /// Flink's configuration for the job: the environment's options, then the job's.
     ///
     /// # Errors
