@@ -273,7 +273,10 @@ async fn fetch(services: &Services, missing: &[&ClosureFile]) -> Result<()> {
 
 fn maven<'a>(services: &Services, mask: &'a (dyn Fn(&str) -> String + Sync)) -> Result<Maven<'a>> {
     let program = maven::find(services.folder.root())?;
-    Ok(Maven { program, folder: services.store.directory().join("maven"), mask })
+    // Maven works in a folder of its own, from where a relative path would lead elsewhere.
+    let state = services.store.directory();
+    let state = state.canonicalize().unwrap_or_else(|_| state.to_owned());
+    Ok(Maven { program, folder: state.join("maven"), mask })
 }
 
 fn differs(one: &Found, expected: &str, sha256: &str) -> Error {

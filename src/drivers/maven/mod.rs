@@ -67,7 +67,7 @@ pub fn find(workspace: &Path) -> Result<PathBuf> {
     let homes = ["MAVEN_HOME", "M2_HOME"].into_iter().filter_map(std::env::var_os);
     let at_home = homes.map(|home| PathBuf::from(home).join("bin/mvn"));
     let found = on_path.chain(at_home).chain([workspace.join("mvnw")]).find(is_program);
-    found.ok_or_else(|| {
+    found.map(|found| std::path::absolute(&found).unwrap_or(found)).ok_or_else(|| {
         Error::new(&code::MAVEN_NOT_FOUND, "the dependencies of a job have to be fetched, and there is no Maven")
             .caused_by("no `mvn` on the PATH, none below MAVEN_HOME or M2_HOME, and no `mvnw` in the workspace")
             .hint("install it (`apt-get install maven`, `brew install maven`), or fetch the jars yourself and name them under `jars:`")
