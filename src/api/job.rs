@@ -33,13 +33,41 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                  CREATE TABLE t (i INT) WITH ('connector' = 'blackhole');\\nINSERT INTO t SELECT i FROM s\" });\n\
                  assert::equal(spec.name, \"hello\");",
             )
-            .errors(&[&code::TEMPLATE_NOT_FOUND, &code::TEMPLATE_INVALID, &code::SQL_INVALID, &code::ARGUMENT_INVALID]),
+            .errors(&[
+                &code::TEMPLATE_NOT_FOUND,
+                &code::TEMPLATE_INVALID,
+                &code::SQL_INVALID,
+                &code::ARGUMENT_INVALID,
+                &code::DEPENDENCY_INVALID,
+                &code::DEPENDENCY_NOT_FOUND,
+                &code::DEPENDENCY_UNREACHABLE,
+                &code::DEPENDENCY_DENIED,
+                &code::DEPENDENCY_CHECKSUM,
+                &code::DEPENDENCY_LOCKED,
+                &code::DEPENDENCY_LOCK_INVALID,
+                &code::DEPENDENCY_FAILED,
+                &code::MAVEN_NOT_FOUND,
+            ]),
         Function::new("jar", Class::Pure, &[required("name", Type::String), required("options", JAR_OPTIONS)], Type::Spec, Body::Pure(specs::jar))
             .docs(
                 "A job from a jar of the workspace: main class and arguments. Nothing is sent.",
                 "let spec = job::jar(\"count\", #{ jar: \"jars/count.jar\", main_class: \"com.example.CountJob\", args: [\"--rate\", 10] });",
             )
-            .errors(&[&code::FILE_NOT_FOUND, &code::FILE_INVALID, &code::FLINK_ENTRY_CLASS, &code::ARGUMENT_INVALID]),
+            .errors(&[
+                &code::FILE_NOT_FOUND,
+                &code::FILE_INVALID,
+                &code::FLINK_ENTRY_CLASS,
+                &code::ARGUMENT_INVALID,
+                &code::DEPENDENCY_INVALID,
+                &code::DEPENDENCY_NOT_FOUND,
+                &code::DEPENDENCY_UNREACHABLE,
+                &code::DEPENDENCY_DENIED,
+                &code::DEPENDENCY_CHECKSUM,
+                &code::DEPENDENCY_LOCKED,
+                &code::DEPENDENCY_LOCK_INVALID,
+                &code::DEPENDENCY_FAILED,
+                &code::MAVEN_NOT_FOUND,
+            ]),
         Function::new("get", Class::Read, &[required("name", Type::String)], Type::Job, Body::Journaled(looks::get)).planning(Planning::With(planning::get))
             .docs("A recorded job of this environment, with what its cluster says now.", "let job = job::get(\"orders\");\nlog::info(job.state);")
             .errors(&[&code::JOB_NOT_FOUND]),

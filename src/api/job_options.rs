@@ -11,7 +11,7 @@ use super::types::{Field, OptionMap, Type, options, words};
 use crate::base::{Error, Result, code, duration, suggest};
 
 /// Options that the design names and this version does not have yet: the answer is another than to a misspelt one.
-const NOT_YET: [&str; 3] = ["dependencies", "on_failure", "alert"];
+const NOT_YET: [&str; 2] = ["on_failure", "alert"];
 
 options! {
     /// The options of `job::sql`.
@@ -56,6 +56,9 @@ options! {
         /// jars that the job needs: paths in the workspace, artifacts, opened jars; they travel with the job
         #[serde(default)]
         jars: Vec<Value> => Type::ListOf(&Type::File),
+        /// what Maven has to fetch for the job, with all that it needs: `"group:artifact:version"`, or a map of `coordinates` and `exclude`
+        #[serde(default)]
+        dependencies: Vec<Value> => Type::ListOf(&Type::Dependency),
         /// Flink's own restart strategy, inside the job
         restart_strategy: Option<RestartStrategy>,
         /// labels of ours; changing them touches no job
@@ -419,11 +422,7 @@ mod tests {
                 "job::sql: the restart strategy `none` has no setting `attempts`",
                 Some("leave it out, or choose another type"),
             ),
-            (
-                json!({"dependencies": []}),
-                "job::sql: the option `dependencies` is not supported by this version yet",
-                None,
-            ),
+            (json!({"on_failure": {}}), "job::sql: the option `on_failure` is not supported by this version yet", None),
         ] {
             let error = fails(options);
             assert_eq!(error.to_string(), message);

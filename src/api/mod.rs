@@ -7,6 +7,7 @@ pub mod context;
 pub mod convert;
 mod copies;
 pub mod declare;
+pub mod dependency_options;
 pub mod env;
 pub mod files;
 pub mod flink;

@@ -34,6 +34,8 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct Planner {
     entries: Mutex<Vec<Entry>>,
+    /// In what `tidegate.lock` would change.
+    lock: Mutex<Vec<String>>,
     /// The handles that this plan gave, by job.
     jobs: Mutex<BTreeMap<String, Value>>,
 }
@@ -67,6 +69,19 @@ impl Planner {
         }
         self.tell(call, planned.change, spec);
         facts
+    }
+
+    /// Tells in what `tidegate.lock` would change; what was told before is not told twice.
+    pub fn tell_lock(&self, changes: Vec<String>) {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if changes.iter().any(|change| !lock.contains(change)) {
+            lock.extend(changes);
+        }
+    }
+
+    /// In what `tidegate.lock` would change.
+    pub fn lock(&self) -> Vec<String> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The handle of a job that this plan would change.

@@ -49,6 +49,10 @@ pub enum Type {
     ClusterName,
     /// A SQL text, a template itself.
     Sql,
+    /// Maven coordinates.
+    Coordinates,
+    /// Maven coordinates, or a map with them.
+    Dependency,
     Array,
     /// An array of these.
     ListOf(&'static Type),
@@ -100,8 +104,10 @@ impl Type {
             | Self::SecretName
             | Self::ParameterName
             | Self::ClusterName
+            | Self::Coordinates
             | Self::Sql => "string",
             Self::Text => "text",
+            Self::Dependency => "dependency",
             Self::Scalar => "scalar",
             Self::Array | Self::ListOf(_) => "array",
             Self::Map | Self::MapOf(_) | Self::Options(_) => "map",
@@ -127,6 +133,7 @@ impl Type {
             "int" => "an integer",
             "number" => "a number",
             "text" => "a string or a secret",
+            "dependency" => "Maven coordinates, or a map with them",
             "scalar" => "a text, a number or a boolean",
             "array" => "an array",
             "map" => "a map",
@@ -153,6 +160,7 @@ impl Type {
             "int" => value.is_int(),
             "number" => value.is_int() || value.is_float(),
             "text" => value.is_string() || value.is::<SecretText>(),
+            "dependency" => value.is_string() || value.is_map(),
             "scalar" => {
                 value.is_string() || value.is_int() || value.is_float() || value.is_bool() || value.is::<SecretText>()
             }

@@ -87,6 +87,16 @@ codes! {
     TEMPLATE_INVALID = "template.invalid": "the template cannot be rendered: a syntax error, or a variable that is not defined. Templates are strict.";
     SQL_INVALID = "sql.invalid": "the rendered SQL cannot be split into statements, or holds something that a job cannot be made of.";
 
+    DEPENDENCY_INVALID = "dependency.invalid": "a job's `dependencies:` hold what are no Maven coordinates of one jar in one version, or two versions of one artifact. Nothing was resolved.";
+    DEPENDENCY_NOT_FOUND = "dependency.not_found": "no repository that Maven asks has this artifact in this version. Where an earlier failure was kept in Maven's local repository, the repositories were asked once more with `-U`.";
+    DEPENDENCY_FAILED = "dependency.failed": "Maven could not resolve a job's dependencies, for the reason that the message gives. Its whole output is kept in the file that is named. Nothing was sent to a cluster, and `tidegate.lock` was not touched.";
+    DEPENDENCY_UNREACHABLE = "dependency.unreachable": "a repository that Maven asks did not answer. Which repositories, mirrors and proxies it uses is in its own `settings.xml`. A job whose dependencies are in `tidegate.lock` and in the store needs no repository.";
+    DEPENDENCY_DENIED = "dependency.denied": "a repository that Maven asks wants other credentials than Maven gave it. They are in Maven's `settings.xml`, below `servers`, under the id of the repository or mirror; tidegate does not know them.";
+    DEPENDENCY_CHECKSUM = "dependency.checksum": "a file has another SHA-256 than `tidegate.lock` says, or than its repository says: it was changed in the repository, or on its way here. It was not used. A released artifact never changes: find out who did it before you accept the new file.";
+    DEPENDENCY_LOCKED = "dependency.locked": "the dependencies of a job are not in `tidegate.lock` as they are written, and `--locked` (or TIDEGATE_LOCKED=1) refuses to change it. Run it without where the change is meant, and commit the file.";
+    DEPENDENCY_LOCK_INVALID = "dependency.lock_invalid": "`tidegate.lock` cannot be used as it stands: it was edited, merged with conflicts, or written by a newer tidegate. Nothing was resolved and nothing overwritten.";
+    MAVEN_NOT_FOUND = "maven.not_found": "a job has `dependencies:` that are not in the store yet, and there is no Maven to fetch them: no `mvn` on the PATH, none below MAVEN_HOME or M2_HOME, no `mvnw` in the workspace.";
+
     FLINK_UNREACHABLE = "flink.unreachable": "the JobManager did not answer: the connection was refused, or nothing came in time. No job is declared dead for that.";
     FLINK_UNEXPECTED_ANSWER = "flink.unexpected_answer": "something answered at the JobManager's address that does not speak Flink's REST protocol: a proxy, a login page, another program.";
     FLINK_REFUSED = "flink.refused": "the JobManager understood the request and refused it.";

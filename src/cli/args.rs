@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 mod parts;
 
-pub use parts::{Again, BuildsCommand, ClusterCommand, FlinkCommand, Logs, OfJob, SavepointsCommand};
+pub use parts::{
+    Again, ArtifactsCommand, BuildsCommand, ClusterCommand, Deps, FlinkCommand, Logs, OfJob, SavepointsCommand,
+};
 
 /// Deploys and operates Flink jobs with scripts: never twice, never lost.
 #[derive(Debug, Parser)]
@@ -133,6 +135,16 @@ pub enum Command {
         command: Option<SavepointsCommand>,
         #[command(flatten)]
         of: Option<OfJob>,
+    },
+    /// Show what the dependencies of a job come to and who brought what; else what tidegate.lock has
+    Deps(Deps),
+    /// List the jars that are kept, and who needs them
+    Artifacts {
+        #[command(subcommand)]
+        command: Option<ArtifactsCommand>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Take a savepoint of a job, which goes on
     Savepoint {
@@ -290,6 +302,9 @@ pub struct Run {
     /// A parameter of the script
     #[arg(long = "param", short = 'p', value_name = "NAME=VALUE")]
     pub parameters: Vec<String>,
+    /// Refuse to change tidegate.lock
+    #[arg(long)]
+    pub locked: bool,
     /// List the parameters of the script without running it
     #[arg(long, short = 'h')]
     pub help: bool,
@@ -317,6 +332,9 @@ pub struct Plan {
     /// A parameter of the script
     #[arg(long = "param", short = 'p', value_name = "NAME=VALUE")]
     pub parameters: Vec<String>,
+    /// Refuse a plan that would change tidegate.lock
+    #[arg(long)]
+    pub locked: bool,
     /// Let each cluster's own planner look at the SQL of the jobs that would be started
     #[arg(long)]
     pub validate: bool,

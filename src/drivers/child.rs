@@ -14,7 +14,7 @@ pub const LONGEST_OUTPUT: usize = 1 << 20;
 /// How long the rest of the output is waited for when the program has ended.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// What a program finds of tidegate's own environment: other variables may hold secrets that the script has no claim to.
+/// The variables of [`Variables::Few`].
 const PASSED_ON: &[&str] = &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "JAVA_HOME"];
 
 /// A program to run.
@@ -25,10 +25,21 @@ pub struct Command {
     pub arguments: Vec<String>,
     /// The folder that it runs in.
     pub folder: PathBuf,
-    /// Its variables beside the few that are passed on, revealed.
+    /// Its variables beside those that are passed on, revealed.
     pub environment: Vec<(String, String)>,
+    /// Which of tidegate's own variables it finds.
+    pub variables: Variables,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+/// What a program finds of tidegate's own environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variables {
+    /// What programs need to run at all: others may hold secrets that a script has no claim to.
+    Few,
+    /// All: a tool whose own settings may name any of them.
+    All,
 }
 
 /// An output of a program.
@@ -56,8 +67,8 @@ pub struct Ended {
 pub enum Failure {
     /// It was not started.
     NotStarted(std::io::Error),
-    /// It took too long, and was killed.
-    TimedOut,
+    /// It took too long, and was killed; what it had written to standard output and error.
+    TimedOut(Output, Output),
     /// The system does not tell how it ended.
     Lost(std::io::Error),
 }
@@ -83,7 +94,8 @@ pub async fn run(command: Command) -> Result<Ended, Failure> {
     let mut child = tokio::process::Command::new(&command.program);
     child.args(&command.arguments).current_dir(&command.folder).env_clear();
     for (name, value) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| PASSED_ON.contains(&name) || name.starts_with("LC_")) {
+        let few = command.variables == Variables::Few;
+        if !few || name.to_str().is_some_and(|name| PASSED_ON.contains(&name) || name.starts_with("LC_")) {
             child.env(name, value);
         }
     }
@@ -94,7 +106,10 @@ pub async fn run(command: Command) -> Result<Ended, Failure> {
     let out = Collected::of(child.stdout.take());
     let err = Collected::of(child.stderr.take());
     let status = match tokio::time::timeout(command.timeout, child.wait()).await {
-        Err(_) => return Err(Failure::TimedOut),
+        Err(_) => {
+            drop(group);
+            return Err(Failure::TimedOut(out.finish().await, err.finish().await));
+        }
         Ok(status) => status.map_err(Failure::Lost)?,
     };
     drop(group);
@@ -159,6 +174,7 @@ mod tests {
             arguments: vec!["-c".to_owned(), script.to_owned()],
             folder: std::env::temp_dir(),
             environment: vec![("GIVEN".to_owned(), "g".to_owned())],
+            variables: Variables::Few,
             timeout,
         }))
     }
@@ -185,7 +201,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let note = folder.path().join("child");
         let script = format!("sleep 1000 & echo $! > {}; wait", note.display());
-        assert!(matches!(shell(&script, Duration::from_millis(500)), Err(Failure::TimedOut)));
+        assert!(matches!(shell(&script, Duration::from_millis(500)), Err(Failure::TimedOut(..))));
         let child: u32 = std::fs::read_to_string(note).unwrap().trim().parse().unwrap();
         await_end_of(child);
     }
@@ -207,6 +223,7 @@ mod tests {
             arguments: Vec::new(),
             folder: std::env::temp_dir(),
             environment: Vec::new(),
+            variables: Variables::Few,
             timeout: LONG,
         };
         assert!(matches!(runtime.block_on(run(command)), Err(Failure::NotStarted(_))));

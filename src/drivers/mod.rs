@@ -9,4 +9,5 @@ pub mod git;
 pub mod http;
 pub mod jar;
 pub mod local;
+pub mod maven;
 pub mod payload;

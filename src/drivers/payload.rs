@@ -5,7 +5,7 @@
 //! not merged, so each keeps its own `META-INF/services`, and a cluster that has seen one payload is asked by its name.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -22,27 +22,35 @@ pub const RUNNER_CLASS: &str = "dev.tidegate.runner.SqlRunner";
 /// `tests/committed_jars.rs` builds it from `runner/src` and compares.
 static RUNNER: &[u8] = include_bytes!("../../runner/tidegate-sql-runner.jar");
 
+/// How the parts are put together; another way is another payload under another name.
+const PAYLOAD: &str = "payload 1";
+
 /// One jar to upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
     /// The jar.
     pub bytes: Cow<'static, [u8]>,
-    /// The hash of the bytes, 64 hexadecimal digits.
-    pub sha256: String,
-    /// `tidegate-<first 16 digits of the hash>.jar`: how an upload is found again on a cluster.
+    /// `tidegate-<16 digits>.jar`, by what it is made of: how an upload is found again on a cluster.
     pub name: String,
 }
 
-impl Payload {
-    fn new(bytes: Cow<'static, [u8]>, sha256: String) -> Self {
-        let name = format!("tidegate-{}.jar", &sha256[..16]);
-        Self { bytes, sha256, name }
-    }
+/// The name of a payload, by the hashes of what it is made of: known without reading a byte of it. `own` is that of the
+/// user's own jar; none stands for the SQL runner.
+pub fn name_of<'a>(own: Option<&str>, libraries: impl IntoIterator<Item = &'a str>) -> String {
+    let libraries: BTreeSet<&str> = libraries.into_iter().collect();
+    let own = own.unwrap_or_else(|| runner_hash());
+    let whole = if libraries.is_empty() {
+        own.to_owned()
+    } else {
+        let parts: Vec<&str> = [PAYLOAD, own].into_iter().chain(libraries).collect();
+        hash::sha256(parts.join("\n").as_bytes())
+    };
+    format!("tidegate-{}.jar", &whole[..16])
+}
 
-    fn hashed(bytes: Vec<u8>) -> Self {
-        let sha256 = hash::sha256(&bytes);
-        Self::new(Cow::Owned(bytes), sha256)
-    }
+fn runner_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| hash::sha256(RUNNER))
 }
 
 /// The payload of a SQL job: the runner, and `jars` (connectors, functions) inside. The same contents give the same
@@ -51,13 +59,14 @@ impl Payload {
 /// # Errors
 /// `file.not_found`, `file.invalid`.
 pub fn sql_payload(jars: &[PathBuf]) -> Result<Payload> {
-    static HASH: OnceLock<String> = OnceLock::new();
     if jars.is_empty() {
-        return Ok(Payload::new(Cow::Borrowed(RUNNER), HASH.get_or_init(|| hash::sha256(RUNNER)).clone()));
+        return Ok(Payload { bytes: Cow::Borrowed(RUNNER), name: name_of(None, []) });
     }
     let libraries = libraries(jars)?;
+    let name = name_of(None, libraries.iter().map(|library| library.sha256.as_str()));
     // Never shown: the runner is ours.
-    with_libraries(RUNNER, libraries, Path::new("tidegate-sql-runner.jar")).map(Payload::hashed)
+    let bytes = with_libraries(RUNNER, libraries, Path::new("tidegate-sql-runner.jar"))?;
+    Ok(Payload { bytes: Cow::Owned(bytes), name })
 }
 
 /// The payload of a user's own jar: the file as it is, or a copy of it with `jars` inside.
@@ -67,10 +76,11 @@ pub fn sql_payload(jars: &[PathBuf]) -> Result<Payload> {
 /// `jars`.
 pub fn jar_payload(jar: &Path, jars: &[PathBuf]) -> Result<Payload> {
     let bytes = read(jar)?;
-    if jars.is_empty() {
-        return Ok(Payload::hashed(bytes));
-    }
-    with_libraries(&bytes, libraries(jars)?, jar).map(Payload::hashed)
+    let libraries = libraries(jars)?;
+    let own = hash::sha256(&bytes);
+    let name = name_of(Some(&own), libraries.iter().map(|library| library.sha256.as_str()));
+    let bytes = if libraries.is_empty() { bytes } else { with_libraries(&bytes, libraries, jar)? };
+    Ok(Payload { bytes: Cow::Owned(bytes), name })
 }
 
 /// A jar of these entries in their order: stored, with a fixed time and fixed permissions, so that the same entries give
@@ -221,8 +231,7 @@ mod tests {
     fn plain_sql_is_the_runner_itself() {
         let payload = sql_payload(&[]).unwrap();
         assert!(matches!(payload.bytes, Cow::Borrowed(bytes) if std::ptr::eq(bytes, RUNNER)));
-        assert_eq!(payload.sha256, hash::sha256(RUNNER));
-        assert_eq!(payload.name, format!("tidegate-{}.jar", &payload.sha256[..16]));
+        assert_eq!(payload.name, format!("tidegate-{}.jar", &hash::sha256(RUNNER)[..16]));
         let mut archive = open_bytes(RUNNER, Path::new("runner.jar")).unwrap();
         let manifest = String::from_utf8(archive.read(MANIFEST).unwrap().unwrap()).unwrap();
         assert_eq!(Manifest::parse(&manifest).main_class(), Some(RUNNER_CLASS));
@@ -248,7 +257,13 @@ mod tests {
         let mut archive = ZipArchive::new(Cursor::new(&payload.bytes)).unwrap();
         let nested = archive.by_name(&expected(&two, "two.jar")).unwrap();
         assert_eq!(nested.compression(), CompressionMethod::Stored);
-        assert_ne!(sql_payload(&[two]).unwrap().name, payload.name);
+        assert_ne!(sql_payload(std::slice::from_ref(&two)).unwrap().name, payload.name);
+        // Known by the hashes alone, in whatever order.
+        let hashes = [&two, &one, &two].map(|path| hash::sha256_file(path).unwrap());
+        assert_eq!(name_of(None, hashes.iter().map(String::as_str)), payload.name);
+        let own = hash::sha256_file(&one).unwrap();
+        assert_eq!(name_of(Some(&own), [hashes[0].as_str()]), jar_payload(&one, &[two]).unwrap().name);
+        assert_eq!(name_of(Some(&own), []), jar_payload(&one, &[]).unwrap().name);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::dependency::Closure;
 use super::identity::Identity;
 use super::sql_form::normalised;
 use super::statement::Statement;
@@ -66,6 +67,9 @@ pub struct JobSpec {
     pub configuration: BTreeMap<String, String>,
     /// Jars that travel inside the uploaded one as `lib/*.jar`.
     pub jars: Vec<Artifact>,
+    /// What its dependencies come to; these jars travel the same way.
+    #[serde(default, skip_serializing_if = "Closure::is_empty")]
+    pub dependencies: Closure,
     /// Labels of ours.
     pub tags: Vec<String>,
     /// Whom to ask.
@@ -87,11 +91,52 @@ impl JobSpec {
             program @ Program::Adopted { .. } => serde_json::json!(program),
         };
         let jars: Vec<&str> = self.jars.iter().map(|jar| jar.sha256.as_str()).collect();
-        let parts = serde_json::json!({
+        let mut parts = serde_json::json!({
             "cluster": self.cluster, "program": program, "parallelism": self.parallelism,
             "configuration": self.configuration, "jars": jars,
         });
+        // A job without dependencies keeps the hash that it had before there were any.
+        if !self.dependencies.files.is_empty() {
+            parts["dependencies"] = self.dependency_hashes().into();
+        }
         sha256(parts.to_string().as_bytes())
+    }
+
+    /// The hashes of the files that its dependencies come to, each once, sorted.
+    fn dependency_hashes(&self) -> Vec<&str> {
+        let mut hashes: Vec<&str> = self.dependencies.files.iter().map(|file| file.sha256.as_str()).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        hashes
+    }
+
+    /// The hashes of all jars that travel inside the uploaded one.
+    pub fn libraries(&self) -> impl Iterator<Item = &str> {
+        let jars = self.jars.iter().map(|jar| jar.sha256.as_str());
+        jars.chain(self.dependencies.files.iter().map(|file| file.sha256.as_str()))
+    }
+
+    /// The jars that the job's classes come from, in the order of its class path, by the names that users know: paths and coordinates.
+    pub fn class_path(&self) -> Vec<Artifact> {
+        let own = match &self.program {
+            Program::Jar { jar, .. } => Some(jar.clone()),
+            Program::Sql { .. } | Program::Adopted { .. } => None,
+        };
+        let fetched = self.dependencies.files.iter().map(|file| Artifact {
+            path: file.coordinates.to_string(),
+            sha256: file.sha256.clone(),
+            origin: None,
+        });
+        own.into_iter().chain(self.jars.iter().cloned()).chain(fetched).collect()
+    }
+
+    /// The hashes of all artifacts that it takes to start the job.
+    pub fn artifacts(&self) -> impl Iterator<Item = &str> {
+        let own = match &self.program {
+            Program::Jar { jar, .. } => Some(jar.sha256.as_str()),
+            Program::Sql { .. } | Program::Adopted { .. } => None,
+        };
+        own.into_iter().chain(self.libraries())
     }
 
     /// The names of the parts in which a running job differs from `other`.
@@ -132,6 +177,9 @@ impl JobSpec {
         if self.jars.iter().map(|jar| &jar.sha256).ne(other.jars.iter().map(|jar| &jar.sha256)) {
             names.push("jars");
         }
+        if self.dependency_hashes() != other.dependency_hashes() {
+            names.push("dependencies");
+        }
         names
     }
 
@@ -163,6 +211,36 @@ impl JobSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::dependency::{ClosureFile, Dependency};
+
+    /// As an older tidegate recorded it.
+    const OLD: &str = r#"{"identity":{"workspace":"w","environment":"e","job":"j"},"cluster":"c",
+        "program":{"sql":{"source":"<sql>","statements":[]}},"parallelism":2,"configuration":{"a":"b"},
+        "jars":[{"path":"x.jar","sha256":"11"}],"tags":[],"owner":null}"#;
+
+    #[test]
+    fn a_spec_of_before_there_were_dependencies_is_read_and_keeps_its_hash() {
+        let spec: JobSpec = serde_json::from_str(OLD).unwrap();
+        assert!(spec.dependencies.is_empty());
+        assert_eq!(spec.running_hash(), "2a17267562add5206fa2e3dab5e54bfe50f6470f3c1aabf52cc45547714e1ba8");
+        assert!(!serde_json::to_string(&spec).unwrap().contains("dependencies"));
+    }
+
+    #[test]
+    fn other_files_are_another_job_and_another_list_of_the_same_files_is_not() {
+        let old: JobSpec = serde_json::from_str(OLD).unwrap();
+        let mut new = old.clone();
+        let coordinates: crate::model::coordinates::Coordinates = "a:b:1".parse().unwrap();
+        new.dependencies.declared = vec![Dependency { coordinates: coordinates.clone(), exclude: Vec::new() }];
+        new.dependencies.files = vec![ClosureFile { coordinates, sha256: "22".into(), bytes: 3, by: None }];
+        assert_ne!(old.running_hash(), new.running_hash());
+        assert_eq!(old.differences(&new), ["dependencies"]);
+        assert_eq!(new.libraries().collect::<Vec<_>>(), ["11", "22"]);
+        let mut other = new.clone();
+        other.dependencies.declared[0].exclude.push("x:*".parse().unwrap());
+        assert_eq!(other.running_hash(), new.running_hash());
+        assert_eq!(serde_json::from_str::<JobSpec>(&serde_json::to_string(&other).unwrap()).unwrap(), other);
+    }
 
     fn spec(path: &str, sha256: &str) -> JobSpec {
         let jar = Artifact { path: path.to_owned(), sha256: sha256.to_owned(), origin: None };
@@ -173,6 +251,7 @@ mod tests {
             parallelism: None,
             configuration: BTreeMap::new(),
             jars: vec![jar],
+            dependencies: Closure::default(),
             tags: Vec::new(),
             owner: None,
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use similar::{Algorithm, ChangeTag, DiffTag, TextDiff, capture_diff_slices};
 
+use super::dependency::Dependency;
 use super::job_spec::{Artifact, JobSpec, Program};
 use super::sql_form::normalised;
 use super::statement::Statement;
@@ -21,6 +22,7 @@ pub fn running(old: &JobSpec, new: &JobSpec) -> Vec<String> {
     if same(&old.jars) != same(&new.jars) {
         value(&mut lines, "jars", &jars(&old.jars), &jars(&new.jars));
     }
+    lines.extend(old.dependencies.differences(&new.dependencies));
     lines
 }
 
@@ -32,6 +34,16 @@ pub fn labels(old: &JobSpec, new: &JobSpec) -> Vec<String> {
     value(&mut lines, "owner", &owner(old), &owner(new));
     let text = |spec: &JobSpec| origins(spec).unwrap_or_else(|| "none".to_owned());
     value(&mut lines, BUILT_FROM, &text(old), &text(new));
+    // Another list of the same files.
+    if !old.dependencies.differences(&new.dependencies).is_empty() {
+        return lines;
+    }
+    let declared = |spec: &JobSpec| list(&spec.dependencies.declared.iter().map(Dependency::shown).collect::<Vec<_>>());
+    value(&mut lines, "dependencies as written", &declared(old), &declared(new));
+    let left_out = |spec: &JobSpec| {
+        list(&spec.dependencies.left_out.iter().map(|one| one.coordinates.to_string()).collect::<Vec<_>>())
+    };
+    value(&mut lines, "dependencies left out", &left_out(old), &left_out(new));
     lines
 }
 
@@ -184,6 +196,7 @@ fn text_difference(old: &str, new: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::dependency::Closure;
     use crate::model::identity::Identity;
     use crate::model::statement::Kind;
 
@@ -204,6 +217,7 @@ mod tests {
             parallelism: None,
             configuration: BTreeMap::new(),
             jars: Vec::new(),
+            dependencies: Closure::default(),
             tags: Vec::new(),
             owner: None,
         }

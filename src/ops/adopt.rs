@@ -112,6 +112,7 @@ async fn seen(
         parallelism: None,
         configuration,
         jars: Vec::new(),
+        dependencies: crate::model::dependency::Closure::default(),
         tags: Vec::new(),
         owner: None,
     })

@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::inputs::artifact_path;
 use super::jar::{facts_name, facts_path};
 use super::services::Services;
-use super::upload::as_users_know_it;
+use super::upload::named;
 use crate::base::{Error, Result, code, counted, suggest};
 use crate::drivers::{flink::Version, jar};
 use crate::model::class_path::{Clash, JarFacts, Named, Provided, clashes, shown, two_versions};
@@ -66,11 +66,8 @@ impl Lack {
 /// `file.not_found` and `file.invalid` for a jar that is not there or cannot be read. What does not go together is no
 /// error here, but among the findings.
 pub async fn check(services: &Services, spec: &JobSpec, connection: Option<&Connection>) -> Result<Findings> {
-    let artifacts: Vec<&Artifact> = match &spec.program {
-        Program::Jar { jar, .. } => std::iter::once(jar).chain(&spec.jars).collect(),
-        Program::Sql { .. } | Program::Adopted { .. } => spec.jars.iter().collect(),
-    };
-    let facts = facts(services, &artifacts)?;
+    let artifacts = spec.class_path();
+    let facts = facts(services, spec, &artifacts)?;
     let jars: Vec<Named<'_>> =
         artifacts.iter().zip(&facts).map(|(artifact, facts)| Named { path: &artifact.path, facts }).collect();
     let mut findings = Findings::default();
@@ -104,12 +101,12 @@ pub async fn ensure(services: &Services, spec: &JobSpec, connection: &Connection
     findings.refusal.map_or(Ok(()), Err)
 }
 
-fn facts(services: &Services, artifacts: &[&Artifact]) -> Result<Vec<JarFacts>> {
+fn facts(services: &Services, spec: &JobSpec, artifacts: &[Artifact]) -> Result<Vec<JarFacts>> {
     let paths: Vec<(PathBuf, PathBuf)> = artifacts
         .iter()
         .map(|artifact| (artifact_path(&services.store, &artifact.sha256), facts_path(services, &artifact.sha256)))
         .collect();
-    jar::all_kept(&paths).map_err(|error| as_users_know_it(services, artifacts.iter().copied(), error))
+    jar::all_kept(&paths).map_err(|error| error.map_texts(&|text| named(services, spec, text)))
 }
 
 fn warn(findings: &mut Findings, mut warnings: Vec<String>, of: &str) {
@@ -121,7 +118,7 @@ fn warn(findings: &mut Findings, mut warnings: Vec<String>, of: &str) {
     }
 }
 
-fn clash_warning(services: &Services, artifacts: &[&Artifact], jars: &[Named<'_>], clash: &Clash) -> Option<String> {
+fn clash_warning(services: &Services, artifacts: &[Artifact], jars: &[Named<'_>], clash: &Clash) -> Option<String> {
     let ((one, _), (other, _)) = clash.between;
     let name = |jar: usize, hash: u64| {
         jar::class_of_hash(&artifact_path(&services.store, &artifacts[jar].sha256), hash).ok().flatten()

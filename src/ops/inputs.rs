@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::artifacts;
 use crate::base::hash::sha256_file;
 use crate::base::{Error, Result, code};
 use crate::drivers::folder::Folder;
+use crate::model::dependency::{Closure, Dependency};
 use crate::model::job_spec::Artifact;
 use crate::store::Store;
 
@@ -80,6 +82,29 @@ impl Inputs {
         Ok(today.to_owned())
     }
 
+    /// What a set of dependencies came to when the run first asked.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn closure(&self, declared: &[Dependency]) -> Result<Option<Closure>> {
+        let Some(run) = self.run else { return Ok(None) };
+        let Some(bytes) = self.store.pinned(run, DEPENDENCIES, &closure_name(declared))? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            Error::new(&code::STATE_CORRUPT, format!("the dependencies that run r{run} pinned cannot be read"))
+                .caused_by(error)
+        })
+    }
+
+    /// Pins what a set of dependencies comes to.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn pin_closure(&self, closure: &Closure) -> Result<()> {
+        let Some(run) = self.run else { return Ok(()) };
+        let text = serde_json::json!(closure).to_string();
+        self.store.pin(run, DEPENDENCIES, &[(&closure_name(&closure.declared), text.as_bytes())])
+    }
+
     fn text(&self, kind: &str, below: &str, name: &str) -> Result<Option<String>> {
         let is_file = !name.starts_with('<');
         if let Some(run) = self.run
@@ -107,7 +132,7 @@ impl Inputs {
     /// `file.*`, `state.*`.
     pub fn artifact(&self, path: &str) -> Result<Artifact> {
         if let Some(run) = self.run
-            && let Some(hash) = self.store.pinned(run, "artifact", path)?
+            && let Some(hash) = self.store.pinned(run, ARTIFACT, path)?
         {
             return Ok(Artifact {
                 path: path.to_owned(),
@@ -116,8 +141,9 @@ impl Inputs {
             });
         }
         let sha256 = keep_artifact(&self.store, &self.folder.resolve(path)?, path)?;
+        artifacts::used(&self.store, &sha256);
         if let Some(run) = self.run {
-            self.store.pin(run, "artifact", &[(path, sha256.as_bytes())])?;
+            self.store.pin(run, ARTIFACT, &[(path, sha256.as_bytes())])?;
         }
         Ok(Artifact { path: path.to_owned(), sha256, origin: None })
     }
@@ -164,6 +190,16 @@ pub(super) fn keep_artifact(store: &Store, source: &Path, shown: &str) -> Result
         }
     }
     Ok(sha256)
+}
+
+/// The kind of inputs that are closures.
+pub(super) const DEPENDENCIES: &str = "dependencies";
+
+/// The kind of inputs that are jars.
+pub(super) const ARTIFACT: &str = "artifact";
+
+fn closure_name(declared: &[Dependency]) -> String {
+    declared.iter().map(Dependency::shown).collect::<Vec<_>>().join("; ")
 }
 
 /// Where an artifact is kept.

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::inputs::artifact_path;
 use super::services::Services;
-use super::upload::as_users_know_it;
-use crate::base::{Result, hash};
+use crate::base::{Error, Result, hash};
 use crate::drivers::jar;
 use crate::model::java_class::Classes;
 use crate::model::job_spec::Artifact;
@@ -33,7 +32,7 @@ pub fn about(services: &Services, artifact: &Artifact) -> Result<About> {
         let main_class = manifest.main_class().map(str::to_owned);
         Ok(About { bytes, main_class, manifest: manifest.attributes.into_iter().collect() })
     };
-    read().map_err(|error| as_users_know_it(services, std::iter::once(artifact), error))
+    read().map_err(|error| known(services, artifact, error))
 }
 
 /// The classes of a jar, those of the jars inside included.
@@ -42,7 +41,7 @@ pub fn about(services: &Services, artifact: &Artifact) -> Result<About> {
 /// `file.not_found` where it was pruned; `file.invalid`.
 pub fn classes(services: &Services, artifact: &Artifact) -> Result<Classes> {
     let path = artifact_path(&services.store, &artifact.sha256);
-    jar::classes(&path).map_err(|error| as_users_know_it(services, std::iter::once(artifact), error))
+    jar::classes(&path).map_err(|error| known(services, artifact, error))
 }
 
 /// The providers of a service in a jar and in those inside.
@@ -52,7 +51,7 @@ pub fn classes(services: &Services, artifact: &Artifact) -> Result<Classes> {
 pub fn providers(services: &Services, artifact: &Artifact, service: &str) -> Result<Vec<String>> {
     let path = artifact_path(&services.store, &artifact.sha256);
     let read = || jar::services(&mut jar::open(&path)?, service);
-    read().map_err(|error| as_users_know_it(services, std::iter::once(artifact), error))
+    read().map_err(|error| known(services, artifact, error))
 }
 
 /// Where what is read of a jar is kept: beside it, by its hash.
@@ -65,4 +64,10 @@ pub(super) fn facts_name(path: &std::path::Path) -> Option<String> {
     let metadata = std::fs::metadata(path).ok()?;
     let changed = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?.as_nanos();
     Some(hash::sha256(format!("{} {} {changed}", path.display(), metadata.len()).as_bytes()))
+}
+
+/// The error with the user's own path in place of the file name of the store.
+fn known(services: &Services, artifact: &Artifact, error: Error) -> Error {
+    let stored = artifact_path(&services.store, &artifact.sha256).display().to_string();
+    error.map_texts(&|text| text.replace(&stored, &artifact.path))
 }

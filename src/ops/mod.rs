@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod approval;
+pub mod artifacts;
 mod blocking;
 pub mod build;
 pub mod cancel;
@@ -10,7 +11,9 @@ pub mod class_path;
 pub mod cluster;
 pub mod connection;
 pub mod decide;
+pub mod dependencies;
 pub mod deploy;
+pub mod deps;
 mod divergence;
 pub mod drift;
 pub mod effect;
@@ -25,6 +28,7 @@ pub mod jar;
 pub mod ledger;
 mod left_behind;
 pub mod logs;
+pub mod needed;
 pub mod observe;
 pub mod plan;
 pub mod projects;

@@ -5,6 +5,7 @@ use crate::drivers::folder::Folder;
 use crate::model::identity::Identity;
 use crate::model::workspace_file::Allow;
 use crate::ops::cluster::Clusters;
+use crate::ops::dependencies::LockUse;
 use crate::ops::files::Files;
 use crate::ops::projects::Projects;
 use crate::store::Store;
@@ -28,6 +29,8 @@ pub struct Services {
     pub secrets: Secrets,
     /// Its clusters.
     pub clusters: Clusters,
+    /// How `tidegate.lock` may be treated.
+    pub lock_use: LockUse,
 }
 
 impl Services {

@@ -9,7 +9,7 @@ use super::services::Services;
 use crate::base::duration::show;
 use crate::base::secret::SecretText;
 use crate::base::{Error, Result, code};
-use crate::drivers::child::{self, Command, Failure, LONGEST_OUTPUT, Output};
+use crate::drivers::child::{self, Command, Failure, LONGEST_OUTPUT, Output, Variables};
 
 /// A program that a script wants to run.
 #[derive(Debug)]
@@ -50,10 +50,11 @@ pub async fn run(services: &Services, wanted: Wanted) -> Result<Value> {
     for (name, value) in wanted.environment {
         environment.push((name, services.secrets.reveal(&value)?));
     }
-    let command = Command { program, arguments: wanted.arguments, folder, environment, timeout: wanted.timeout };
+    let (arguments, timeout) = (wanted.arguments, wanted.timeout);
+    let command = Command { program, arguments, folder, environment, variables: Variables::Few, timeout };
     let ended = child::run(command).await.map_err(|failure| match failure {
         Failure::NotStarted(error) => failed("cannot be started".to_owned()).caused_by(error),
-        Failure::TimedOut => failed(format!("did not end within {} and was killed", show(wanted.timeout)))
+        Failure::TimedOut(..) => failed(format!("did not end within {} and was killed", show(wanted.timeout)))
             .hint("give it longer: #{ timeout: \"10m\" }"),
         Failure::Lost(error) => failed("ended in a way that the system does not tell".to_owned()).caused_by(error),
     })?;

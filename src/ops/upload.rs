@@ -9,7 +9,6 @@ use crate::base::{Error, Result, code};
 use crate::drivers::flink::Client;
 use crate::drivers::jar::entry_class;
 use crate::drivers::payload::{self, Payload};
-use crate::model::job_spec::Artifact;
 use crate::model::job_spec::{JobSpec, Program};
 
 /// How many of our uploads stay on a cluster. A running job does not need its upload any more: Flink keeps what it
@@ -19,17 +18,55 @@ const KEPT: usize = 16;
 /// What every name of ours starts with.
 const PREFIX: &str = "tidegate-";
 
-/// The jar of a job: our runner or the user's, with the job's own jars inside as `lib/*.jar`.
+/// The jar of a job: our runner or the user's, with the job's own jars and its dependencies inside as `lib/*.jar`. It is put
+/// together only where a cluster does not have it yet.
+pub struct Upload<'a> {
+    services: &'a Services,
+    spec: &'a JobSpec,
+    /// The name that it has on a cluster.
+    pub name: String,
+}
+
+/// The jar of a job.
 ///
 /// # Errors
-/// `file.invalid` for what is not a jar.
-pub fn payload(services: &Services, spec: &JobSpec) -> Result<Payload> {
-    let path = |sha256: &str| artifact_path(&services.store, sha256);
-    let jars: Vec<_> = spec.jars.iter().map(|jar| path(&jar.sha256)).collect();
-    match &spec.program {
-        Program::Sql { .. } => payload::sql_payload(&jars),
-        Program::Jar { jar, .. } => payload::jar_payload(&path(&jar.sha256), &jars),
-        Program::Adopted { id, .. } => Err(adopted(&spec.identity.job, id)),
+/// `job.adopted`.
+pub fn payload<'a>(services: &'a Services, spec: &'a JobSpec) -> Result<Upload<'a>> {
+    let own = match &spec.program {
+        Program::Sql { .. } => None,
+        Program::Jar { jar, .. } => Some(jar.sha256.as_str()),
+        Program::Adopted { id, .. } => return Err(adopted(&spec.identity.job, id)),
+    };
+    Ok(Upload { services, spec, name: payload::name_of(own, spec.libraries()) })
+}
+
+impl Upload<'_> {
+    /// Reads the parts from the store and puts them together.
+    ///
+    /// # Errors
+    /// `file.invalid` for what is not a jar, or not the one that it was; `file.not_found`.
+    fn build(&self) -> Result<Payload> {
+        let path = |sha256: &str| artifact_path(&self.services.store, sha256);
+        let libraries: Vec<_> = self.spec.libraries().map(path).collect();
+        let built = match &self.spec.program {
+            Program::Jar { jar, .. } => payload::jar_payload(&path(&jar.sha256), &libraries),
+            Program::Sql { .. } | Program::Adopted { .. } => payload::sql_payload(&libraries),
+        };
+        let built = built.map_err(|error| error.map_texts(&|text| named(self.services, self.spec, text)))?;
+        match built.name == self.name {
+            true => Ok(built),
+            false => Err(self.damaged()),
+        }
+    }
+
+    /// Somebody changed a file of the store: its bytes are not those that its name says.
+    fn damaged(&self) -> Error {
+        let changed = self.spec.artifacts().map(|sha256| (sha256, artifact_path(&self.services.store, sha256)));
+        let mut changed =
+            changed.filter(|(sha256, path)| crate::base::hash::sha256_file(path).is_ok_and(|found| found != *sha256));
+        let path = changed.next().map_or_else(String::new, |(_, path)| format!(": {}", path.display()));
+        Error::new(&code::FILE_INVALID, format!("a file of the artifact store is not what it was{path}"))
+            .hint("delete it and deploy again: it is taken anew from where it came from")
     }
 }
 
@@ -43,12 +80,12 @@ pub(super) fn adopted(name: &str, id: &str) -> Error {
 ///
 /// # Errors
 /// `flink.*`.
-pub async fn ensure(client: &Client, payload: &Payload, again: bool) -> Result<String> {
+pub async fn ensure(client: &Client, payload: &Upload<'_>, again: bool) -> Result<String> {
     let jars = client.jars().await?;
     if !again && let Some(jar) = jars.iter().find(|jar| jar.name == payload.name) {
         return Ok(jar.id.clone());
     }
-    let id = client.upload(&payload.name, payload.bytes.to_vec()).await?;
+    let id = client.upload(&payload.name, payload.build()?.bytes.into_owned()).await?;
     let mut ours: Vec<_> = jars.into_iter().filter(|jar| jar.name.starts_with(PREFIX)).collect();
     ours.sort_by_key(|jar| std::cmp::Reverse(jar.uploaded));
     for old in ours.iter().skip(KEPT - 1) {
@@ -66,28 +103,23 @@ pub(super) fn forgotten() -> Error {
         .hint("set `web.upload.dir` of the cluster to a folder that stays, and look at its disk")
 }
 
-/// The main class to start a jar with: the one `wanted`, else the one of its manifest; checked to be in the jar, or in
-/// one of the extra `jars`.
+/// The main class to start a jar with: the one that the spec wants, else the one of the manifest; checked to be in the jar,
+/// or in one of those that travel with it. None where the job is no jar.
 ///
 /// # Errors
 /// `flink.entry_class`, `file.invalid`.
-pub fn main_class(services: &Services, jar: &Artifact, jars: &[Artifact], wanted: Option<&str>) -> Result<String> {
-    let path = |artifact: &Artifact| artifact_path(&services.store, &artifact.sha256);
-    let places: Vec<_> = jars.iter().map(path).collect();
+pub fn main_class(services: &Services, spec: &JobSpec) -> Result<Option<String>> {
+    let Program::Jar { jar, main_class, .. } = &spec.program else { return Ok(None) };
+    let path = |sha256: &str| artifact_path(&services.store, sha256);
+    let places: Vec<_> = spec.libraries().map(path).collect();
     let places: Vec<_> = places.iter().map(PathBuf::as_path).collect();
-    entry_class(&path(jar), &places, wanted)
-        .map_err(|error| as_users_know_it(services, std::iter::once(jar).chain(jars), error))
+    let found = entry_class(&path(&jar.sha256), &places, main_class.as_deref());
+    found.map(Some).map_err(|error| error.map_texts(&|text| named(services, spec, text)))
 }
 
-/// The error with the users' own paths in place of the file names of the store, which say nothing to them.
-pub(super) fn as_users_know_it<'a>(
-    services: &Services,
-    jars: impl Iterator<Item = &'a Artifact>,
-    error: Error,
-) -> Error {
-    let names: Vec<(String, &str)> = jars
-        .map(|jar| (artifact_path(&services.store, &jar.sha256).display().to_string(), jar.path.as_str()))
-        .collect();
-    let shown = |text: &str| names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-    error.map_texts(&shown)
+/// A text with the names that a user knows in place of the paths in the store, which say nothing to anybody.
+pub(super) fn named(services: &Services, spec: &JobSpec, text: &str) -> String {
+    spec.class_path().iter().fold(text.to_owned(), |text, jar| {
+        text.replace(&artifact_path(&services.store, &jar.sha256).display().to_string(), &jar.path)
+    })
 }

@@ -20,6 +20,8 @@ use crate::ops::validate;
 pub struct Plan {
     /// The changes, in the order of the script.
     pub entries: Vec<Entry>,
+    /// In what `tidegate.lock` would change.
+    pub lock: Vec<String>,
     /// Where the plan ends before the script does, and why.
     pub end: Option<Error>,
     /// The error that the script would end with.
@@ -74,7 +76,8 @@ pub fn plan(
         entry.place.excerpt = text.and_then(|text| excerpt(text, entry.place.line));
         entry.change.blocked = entry.change.blocked.take().map(|error| error.map_texts(&mask));
     }
-    Ok(Plan { entries, end, error })
+    let lock = host.planner.as_ref().map(crate::api::planner::Planner::lock).unwrap_or_default();
+    Ok(Plan { entries, lock, end, error })
 }
 
 fn entries(host: &Arc<Host>) -> Vec<Entry> {

@@ -5,6 +5,7 @@ mod attempts;
 mod builds;
 mod jobs;
 mod locks;
+mod needed;
 mod open;
 mod query;
 mod revisions;

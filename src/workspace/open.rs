@@ -16,12 +16,16 @@ use crate::drivers::folder::Folder;
 use crate::drivers::local;
 use crate::model::workspace_file::{Cluster, WorkspaceFile};
 use crate::ops::cluster::{Clusters, Definition, Progress};
+use crate::ops::dependencies::LockUse;
 use crate::ops::files::Files;
 use crate::ops::projects::Projects;
 use crate::ops::services::Services;
 use crate::ops::texts::Texts;
 use crate::script::check::Knowledge;
 use crate::store::Store;
+
+/// Where it is set, and not to 0, `tidegate.lock` must satisfy every job as it is, as with `--locked`.
+const LOCKED: &str = "TIDEGATE_LOCKED";
 
 /// An open workspace.
 pub struct Workspace {
@@ -54,7 +58,11 @@ impl Workspace {
             store,
             secrets: Secrets::new(file.secrets.clone()),
             clusters: Clusters::new(definitions, cancel.clone(), progress),
+            lock_use: LockUse::default(),
         };
+        if std::env::var(LOCKED).is_ok_and(|value| !value.is_empty() && value != "0") {
+            services.lock_use.refuse_changes();
+        }
         Ok(Self { file, services: Arc::new(services) })
     }
 

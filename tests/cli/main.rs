@@ -7,6 +7,7 @@
 mod capabilities;
 #[path = "../../src/drivers/jar/class_writer.rs"]
 mod class_writer;
+mod dependencies;
 mod frames;
 mod jars;
 mod mistakes;
@@ -105,7 +106,7 @@ impl Workspace {
         self.tidegate(&["run", "it"])
     }
 
-    fn masked(&self, text: &str) -> String {
+    pub(crate) fn masked(&self, text: &str) -> String {
         let real = self.path().canonicalize().unwrap();
         let mut text =
             text.replace(&*real.to_string_lossy(), "[folder]").replace(&*self.path().to_string_lossy(), "[folder]");

@@ -2,4 +2,5 @@
 #![allow(dead_code, unreachable_pub, unused_imports, clippy::unwrap_used)]
 
 pub mod fake_flink;
+pub mod fake_maven;
 pub mod sandbox;

@@ -10,8 +10,9 @@ use crate::api::convert::secret_text;
 use crate::api::job_options::{Common, JarOptions, Mode, SqlOptions, read_job};
 use crate::api::spec::Spec;
 use crate::base::{Error, Result, code};
+use crate::model::dependency::Closure;
 use crate::model::job_spec::{Artifact, JobSpec, Program};
-use crate::ops::render;
+use crate::ops::{dependencies, render, upload};
 
 pub(super) fn spec_name(call: &mut Call<'_>) -> Result<Dynamic> {
     Ok(this_spec(call)?.identity.job.clone().into())
@@ -53,8 +54,6 @@ pub(super) fn sql(call: &mut Call<'_>) -> Result<Dynamic> {
 pub(super) fn jar(call: &mut Call<'_>) -> Result<Dynamic> {
     let (options, common): (JarOptions, Common) = read_job(call.name, call.json(1)?)?;
     let jar = artifact::given(call, "option `jar`", &options.jar)?;
-    let jars = jars(call, &common)?;
-    let main_class = crate::ops::upload::main_class(&call.host.services, &jar, &jars, options.main_class.as_deref())?;
     let arguments = options.args.iter().enumerate().map(|(index, value)| {
         secret_text(value).ok_or_else(|| {
             Error::new(
@@ -63,8 +62,13 @@ pub(super) fn jar(call: &mut Call<'_>) -> Result<Dynamic> {
             )
         })
     });
-    let program = Program::Jar { jar, main_class: Some(main_class), arguments: arguments.collect::<Result<_>>()? };
-    Ok(Dynamic::from(Spec(Arc::new(spec(call, program, &common)?))))
+    let program = Program::Jar { jar, main_class: options.main_class, arguments: arguments.collect::<Result<_>>()? };
+    let mut spec = spec(call, program, &common)?;
+    let found = upload::main_class(&call.host.services, &spec)?;
+    if let Program::Jar { main_class, .. } = &mut spec.program {
+        *main_class = found;
+    }
+    Ok(Dynamic::from(Spec(Arc::new(spec))))
 }
 
 fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
@@ -78,13 +82,16 @@ fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
     let cluster = common.cluster.clone().unwrap_or_else(|| environment.cluster.clone());
     call.host.services.clusters.definition(&cluster)?;
     let jars = jars(call, common)?;
+    let configuration = common.configuration(call.name, &name, environment)?;
     Ok(JobSpec {
         identity: call.host.services.identity(&environment.name, &name),
         cluster,
         program,
         parallelism: common.parallelism,
-        configuration: common.configuration(call.name, &name, environment)?,
+        configuration,
         jars,
+        // Last: what is wrong with the rest is said without waiting for Maven.
+        dependencies: resolved(call, common)?,
         tags: common.tags.clone(),
         owner: common.owner.clone(),
     })
@@ -93,4 +100,23 @@ fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
 fn jars(call: &Call<'_>, common: &Common) -> Result<Vec<Artifact>> {
     let each = common.jars.iter().enumerate();
     each.map(|(index, jar)| artifact::given(call, &format!("option `jars[{index}]`"), jar)).collect()
+}
+
+/// What the dependencies of a job come to. A plan is told in what the lock would change.
+fn resolved(call: &Call<'_>, common: &Common) -> Result<Closure> {
+    let declared = common.dependencies(call.name)?;
+    if declared.is_empty() {
+        return Ok(Closure::default());
+    }
+    let host = &call.host;
+    if host.is_listing {
+        return Err(Error::new(&code::EFFECT_FORBIDDEN, "dependencies are not resolved while parameters are listed")
+            .hint("make the job outside of `fn options()`"));
+    }
+    let writes = host.planner.is_none();
+    let resolution = host.wait(dependencies::resolve(&host.services, &host.inputs, declared, writes))?;
+    if let Some(planner) = &host.planner {
+        planner.tell_lock(resolution.lock_changes);
+    }
+    Ok(resolution.closure)
 }

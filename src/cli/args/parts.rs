@@ -36,6 +36,41 @@ pub struct OfJob {
     pub json: bool,
 }
 
+/// What the dependencies of jobs come to.
+#[derive(Debug, Args)]
+pub struct Deps {
+    /// The job; else what tidegate.lock has
+    pub job: Option<String>,
+    /// The environment
+    #[arg(long, short = 'e')]
+    pub env: Option<String>,
+    /// Fail where the job was deployed with other dependencies than tidegate.lock has
+    #[arg(long, requires = "job")]
+    pub locked: bool,
+    /// Drop from tidegate.lock what no recorded job has
+    #[arg(long, conflicts_with_all = ["job", "json"])]
+    pub prune: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ArtifactsCommand {
+    /// Delete the jars that no revision, open run, build or tidegate.lock needs
+    Prune {
+        /// Tell what would go, and delete nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Delete only what was not used for so long
+        #[arg(long, value_name = "DURATION", default_value = "1h")]
+        older_than: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// A job that is to run again.
 #[derive(Debug, Args)]
 pub struct Again {

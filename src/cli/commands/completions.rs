@@ -120,7 +120,7 @@ fn of(folder: Option<&Path>, command: &[&str]) -> Vec<String> {
             let is_wanted = |run: &&crate::model::run::Run| command == ["runs", "show"] || run.status.is_open();
             runs.iter().filter(is_wanted).map(|run| format!("r{}", run.id)).collect()
         }
-        ["cancel" | "logs" | "stop" | "history" | "savepoints"] => {
+        ["cancel" | "logs" | "stop" | "history" | "savepoints" | "deps"] => {
             let jobs = looked().and_then(|store| store.jobs(None).ok()).unwrap_or_default();
             jobs.into_iter().map(|job| job.name).collect()
         }

@@ -5,6 +5,7 @@ mod builds;
 mod check;
 mod cluster;
 mod completions;
+mod deps;
 mod docs;
 mod drift;
 mod flink;
@@ -108,6 +109,8 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
             verbs::prune(&session, job.as_deref(), env.as_deref(), keep, &older_than)
         }
         Command::Savepoints { command: None, of } => states::savepoints(&session, of.as_ref()),
+        Command::Deps(arguments) => deps::deps(&session, &arguments),
+        Command::Artifacts { command, json } => deps::artifacts(&session, command.as_ref(), json),
         Command::Savepoint { job, env } => verbs::savepoint(&session, &job, env.as_deref()),
         Command::Adopt { job, id, cluster, env } => verbs::adopt(&session, (&job, &id), cluster, env.as_deref()),
         Command::Drift { env, json } => drift::drift(&session, env.as_deref(), json),

@@ -16,6 +16,9 @@ use crate::script::runner::Script;
 
 pub(super) fn plan(session: &Session<'_>, arguments: &args::Plan) -> Result<Outcome> {
     let workspace = session.open()?;
+    if arguments.locked {
+        workspace.services.lock_use.refuse_changes();
+    }
     let environment = workspace.environment(arguments.env.as_deref())?;
     let setting = session.setting(&workspace);
     let script = Script::named(&arguments.script);
@@ -82,6 +85,12 @@ fn show(session: &Session<'_>, plan: &Plan) {
                 terminal.data(&format!("           hint: {hint}\n"));
             }
         }
+    }
+    if !plan.lock.is_empty() {
+        terminal.data("`tidegate.lock` would change:\n");
+    }
+    for line in &plan.lock {
+        terminal.data(&format!("  {line}\n"));
     }
     for line in too_few_slots(plan) {
         terminal.data(&format!("{line}\n"));
@@ -228,6 +237,7 @@ fn as_json(plan: &Plan, environment: &str, skipped: &[Error]) -> Value {
     });
     json!({
         "environment": environment,
+        "lock": plan.lock,
         "changes": entries.collect::<Vec<_>>(),
         "ends": plan.end.as_ref().map(Error::to_json),
         "error": plan.error.as_ref().map(Error::to_json),

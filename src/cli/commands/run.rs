@@ -26,6 +26,9 @@ pub(super) fn run(session: &Session<'_>, arguments: &args::Run) -> Result<Outcom
         return Ok(Outcome::Done);
     };
     let workspace = session.open()?;
+    if arguments.locked {
+        workspace.services.lock_use.refuse_changes();
+    }
     let environment = workspace.environment(arguments.env.as_deref())?;
     let setting = session.setting(&workspace);
     let (shown, script) = match script.as_str() {

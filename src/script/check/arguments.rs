@@ -7,11 +7,13 @@ use rhai::{Dynamic, Expr, Position};
 use super::kinds::Kind;
 use super::walk::Walker;
 use crate::api::declare::{Function, Type};
+use crate::api::dependency_options::DependencyOptions;
 use crate::api::env::unknown_variable;
 use crate::api::host::Environment;
 use crate::api::job_options::unknown_option;
-use crate::api::types::Field;
+use crate::api::types::{Field, Receives};
 use crate::base::{Error, code, duration, suggest};
+use crate::model::coordinates::Coordinates;
 use crate::model::git_address::Address;
 
 impl Walker<'_> {
@@ -56,6 +58,9 @@ impl Walker<'_> {
                 Some(map) => self.options(full, kind, &map, position),
                 None => self.leave("options that are computed", position),
             },
+            Type::Dependency if matches!(value, Expr::Map(..)) => {
+                self.argument(full, what, DependencyOptions::KIND, value, position);
+            }
             Type::ListOf(item) => {
                 if let Expr::Array(items, _) = value {
                     for one in items {
@@ -145,6 +150,8 @@ impl Walker<'_> {
                 | Type::ParameterName
                 | Type::ClusterName
                 | Type::Repository
+                | Type::Coordinates
+                | Type::Dependency
                 | Type::Path
                 | Type::File
         );
@@ -152,7 +159,7 @@ impl Walker<'_> {
             return;
         }
         let Some(values) = self.values(value) else {
-            if !matches!(kind, Type::Duration | Type::Word(_)) {
+            if !matches!(kind, Type::Duration | Type::Word(_) | Type::Coordinates | Type::Dependency) {
                 self.leave(&format!("{} that are computed", plural(kind)), position);
             }
             return;
@@ -243,6 +250,11 @@ impl Walker<'_> {
                 Error::new(&code::CLUSTER_UNKNOWN, format!("there is no cluster `{text}` in tidegate.yaml"))
                     .hint(suggest::hint(text, self.knowledge.clusters.iter().map(String::as_str)))
             }),
+            Type::Coordinates | Type::Dependency => {
+                let error = text.parse::<Coordinates>().err()?;
+                let message = format!("{full}: {what}: {}", error.message());
+                Some(Error::new(error.code(), message).hint(error.hint_text().unwrap_or_default()))
+            }
             Type::Path | Type::File => self.files.require(text).err(),
             _ => None,
         }

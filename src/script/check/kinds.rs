@@ -180,6 +180,7 @@ impl Kind {
             (_, "number") => matches!(self, Self::Integer | Self::Float),
             (_, "text") => text,
             (_, "scalar") => text || matches!(self, Self::Integer | Self::Float | Self::Bool),
+            (_, "dependency") => matches!(self, Self::String | Self::Map),
             (_, "array") => self == Self::Array,
             (_, "map") => self == Self::Map,
             (_, "closure") => self == Self::Closure,

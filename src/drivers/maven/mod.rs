@@ -1,0 +1,244 @@
+//! The Maven that is installed: it resolves dependencies and fetches their files. Which repositories, mirrors, proxies and
+//! credentials it uses is its own business, and its users'.
+
+mod answer;
+mod failure;
+mod pom;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::base::{Error, Result, clock, code};
+use crate::drivers::child::{self, Command, Failure, Output, Variables};
+use crate::model::coordinates::{Coordinates, Exclusion};
+use crate::model::dependency::Dependency;
+
+/// How long Maven may take. A repository that does not answer is given up earlier, by Maven itself.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
+
+/// How many of its outputs are kept.
+const KEPT_LOGS: usize = 20;
+
+/// Version 3.7 is the first one that writes a tree as JSON.
+const PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
+
+/// A file that Maven found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What it is.
+    pub coordinates: Coordinates,
+    /// What brought it; none where it was asked for.
+    pub by: Option<Coordinates>,
+    /// Where it lies in Maven's local repository.
+    pub path: PathBuf,
+}
+
+/// What Maven is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Ask<'a> {
+    /// Dependencies with all that they need to run. None of them brings what is excluded.
+    Closure(&'a [Dependency], &'a [Exclusion]),
+    /// These files and nothing else.
+    Files(&'a [Coordinates]),
+}
+
+/// An installed Maven, and where it may work.
+pub struct Maven<'a> {
+    /// The program.
+    pub program: PathBuf,
+    /// A folder of ours: for a moment a pom lies there, and Maven's outputs stay.
+    pub folder: PathBuf,
+    /// Masks what Maven writes, before it is kept or shown.
+    pub mask: &'a (dyn Fn(&str) -> String + Sync),
+}
+
+/// Finds Maven: on the PATH, below MAVEN_HOME or M2_HOME, or the wrapper of the workspace.
+///
+/// # Errors
+/// `maven.not_found`.
+pub fn find(workspace: &Path) -> Result<PathBuf> {
+    let is_program = |path: &PathBuf| {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join("mvn"));
+    let homes = ["MAVEN_HOME", "M2_HOME"].into_iter().filter_map(std::env::var_os);
+    let at_home = homes.map(|home| PathBuf::from(home).join("bin/mvn"));
+    let found = on_path.chain(at_home).chain([workspace.join("mvnw")]).find(is_program);
+    found.map(|found| std::path::absolute(&found).unwrap_or(found)).ok_or_else(|| {
+        Error::new(&code::MAVEN_NOT_FOUND, "the dependencies of a job have to be fetched, and there is no Maven")
+            .caused_by("no `mvn` on the PATH, none below MAVEN_HOME or M2_HOME, and no `mvnw` in the workspace")
+            .hint("install it (`apt-get install maven`, `brew install maven`), or fetch the jars yourself and name them under `jars:`")
+    })
+}
+
+impl Maven<'_> {
+    /// Asks Maven; where it answers from a failure that it remembers, once more with a fresh look.
+    ///
+    /// # Errors
+    /// `dependency.*` with the file that has Maven's whole output.
+    pub async fn resolve(&self, ask: Ask<'_>) -> Result<Vec<Found>> {
+        match self.run(ask, false).await {
+            Err(Ended::Remembered) => self.run(ask, true).await.map_err(Ended::into_error),
+            answer => answer.map_err(Ended::into_error),
+        }
+    }
+
+    async fn run(&self, ask: Ask<'_>, anew: bool) -> Result<Vec<Found>, Ended> {
+        let work = Work::new(&self.folder).map_err(|error| self.not_writable(&error))?;
+        let file = |name: &str| work.0.join(name);
+        std::fs::write(file("pom.xml"), pom::text(ask)).map_err(|error| self.not_writable(&error))?;
+        let path = |name: &str| file(name).to_string_lossy().into_owned();
+        let mut arguments = vec![
+            // Without questions, and a file that differs from its checksum is no file.
+            "-B".to_owned(),
+            "-C".to_owned(),
+            "-f".to_owned(),
+            path("pom.xml"),
+            "-Dstyle.color=never".to_owned(),
+            // A repository that is not there, or falls silent, is given up in a minute, whichever transport it is.
+            "-Daether.connector.connectTimeout=10000".to_owned(),
+            "-Daether.connector.requestTimeout=60000".to_owned(),
+            "-Dmaven.wagon.rto=60000".to_owned(),
+        ];
+        if anew {
+            arguments.push("-U".to_owned());
+        }
+        arguments.extend([
+            format!("{PLUGIN}:tree"),
+            "-Dscope=runtime".to_owned(),
+            "-DoutputType=json".to_owned(),
+            format!("{PLUGIN}:list"),
+            // Both write to one file, the tree first: they have one property for its name.
+            format!("-DoutputFile={}", path("answer")),
+            "-DappendOutput=true".to_owned(),
+            "-DoutputEncoding=UTF-8".to_owned(),
+            "-DincludeScope=runtime".to_owned(),
+            "-DoutputAbsoluteArtifactFilename=true".to_owned(),
+        ]);
+        let command = Command {
+            program: self.program.to_string_lossy().into_owned(),
+            arguments,
+            folder: work.0.clone(),
+            environment: Vec::new(),
+            // Its settings may name any variable: `${env.NEXUS_PASSWORD}`.
+            variables: Variables::All,
+            timeout: PATIENCE,
+        };
+        let program = self.program.display();
+        let ended = match child::run(command).await {
+            Ok(ended) => ended,
+            Err(Failure::TimedOut(out, err)) => {
+                let log = self.keep(&[&out, &err]);
+                let message = format!("Maven did not end within {} minutes and was killed", PATIENCE.as_secs() / 60);
+                return Err(Ended::Failed(with_log(Error::new(&code::DEPENDENCY_FAILED, message), &log)));
+            }
+            Err(Failure::NotStarted(error)) => {
+                let message = format!("`{program}` cannot be started");
+                return Err(Ended::Failed(Error::new(&code::DEPENDENCY_FAILED, message).caused_by(error)));
+            }
+            Err(Failure::Lost(error)) => {
+                let message = format!("how `{program}` ended, the system does not tell");
+                return Err(Ended::Failed(Error::new(&code::DEPENDENCY_FAILED, message).caused_by(error)));
+            }
+        };
+        let out = (self.mask)(&String::from_utf8_lossy(&ended.out.bytes));
+        if ended.code != 0 {
+            let log = self.keep(&[&ended.out, &ended.err]);
+            if !anew && failure::is_remembered(&out) {
+                return Err(Ended::Remembered);
+            }
+            let err = (self.mask)(&String::from_utf8_lossy(&ended.err.bytes));
+            return Err(Ended::Failed(with_log(failure::explained(&out, &err, ended.code), &log)));
+        }
+        let answer = match std::fs::read_to_string(file("answer")) {
+            Ok(text) => answer::read(&text),
+            Err(error) => Err(format!("there is none: {error}")),
+        };
+        answer.map_err(|why| {
+            let log = self.keep(&[&ended.out, &ended.err]);
+            let error = Error::new(&code::DEPENDENCY_FAILED, "Maven's answer cannot be understood").caused_by(why);
+            Ended::Failed(with_log(error, &log).hint(format!("tidegate knows Maven 3.6 and later with {PLUGIN}")))
+        })
+    }
+
+    fn not_writable(&self, error: &std::io::Error) -> Ended {
+        let message = format!("{} cannot be written", self.folder.display());
+        Ended::Failed(Error::new(&code::STATE_IO, message).caused_by(error))
+    }
+
+    /// Keeps an output, masked, and readable by its owner alone; the oldest ones go. Gives the file, or why there is none.
+    fn keep(&self, outputs: &[&Output]) -> Result<PathBuf, std::io::Error> {
+        use std::io::Write;
+        use std::os::unix::fs::OpenOptionsExt;
+        let path = self.folder.join(format!("{}-{}.log", clock::now(), next()));
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        for output in outputs {
+            file.write_all((self.mask)(&failure::without_users(&String::from_utf8_lossy(&output.bytes))).as_bytes())?;
+            if output.length > output.bytes.len() as u64 {
+                writeln!(file, "[cut: {} bytes in all]", output.length)?;
+            }
+        }
+        let entries = std::fs::read_dir(&self.folder)?.flatten().map(|entry| entry.path());
+        let mut logs: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
+        logs.sort();
+        for old in logs.iter().rev().skip(KEPT_LOGS) {
+            // One too many does no harm.
+            let _ = std::fs::remove_file(old);
+        }
+        Ok(path)
+    }
+}
+
+fn with_log(error: Error, log: &Result<PathBuf, std::io::Error>) -> Error {
+    match log {
+        Ok(path) => {
+            error.caused_by(format!("Maven's whole output: {}", path.display())).with("log", path.display().to_string())
+        }
+        Err(why) => error.caused_by(format!("Maven's output could not be kept: {why}")),
+    }
+}
+
+/// Why Maven gave nothing.
+enum Ended {
+    /// It did not ask: an earlier failure is in its local repository.
+    Remembered,
+    Failed(Error),
+}
+
+impl Ended {
+    fn into_error(self) -> Error {
+        match self {
+            Self::Failed(error) => error,
+            // With a fresh look it remembers nothing.
+            Self::Remembered => Error::new(&code::INTERNAL, "Maven was asked anew, and answered from its memory"),
+        }
+    }
+}
+
+/// Tells what one process makes from each other.
+fn next() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A folder for one question; gone when it is answered.
+struct Work(PathBuf);
+
+impl Work {
+    fn new(below: &Path) -> std::io::Result<Self> {
+        use std::os::unix::fs::DirBuilderExt;
+        let path = below.join(format!("ask-{}", next()));
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // What is left of it is a pom without secrets.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,269 @@
+//! `dependencies:`, `tidegate.lock`, `tidegate deps` and `tidegate artifacts`: every message, with a Maven that says what real
+//! ones say.
+
+use insta::assert_snapshot;
+use tidegate::drivers::payload::stored_jar;
+
+use super::Workspace;
+use super::support::fake_flink::FakeFlink;
+use super::support::fake_maven::{FakeMaven, without_log_number};
+
+const PROJECT: &str = "Failed to execute goal on project dependencies: Could not resolve dependencies for project tidegate:dependencies:pom:1:";
+const COLLECT: &str = "Failed to collect dependencies at com.acme:thing:jar:1.0: Failed to read artifact descriptor for \
+                       com.acme:thing:jar:1.0: Could not transfer artifact com.acme:thing:pom:1.0 from/to nexus (https://ci:pw@nexus.example/maven):";
+
+impl Workspace {
+    /// Runs a command with this Maven.
+    fn with(&self, maven: &FakeMaven, arguments: &[&str]) -> String {
+        self.in_environment(&[("PATH", &maven.path())], arguments)
+    }
+
+    fn in_environment(&self, variables: &[(&str, &str)], arguments: &[&str]) -> String {
+        let mut command = self.command(arguments);
+        command.env_remove("MAVEN_HOME").env_remove("M2_HOME").env_remove("TIDEGATE_LOCKED");
+        command.envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!err.contains("panicked at"), "{err}");
+        let code = output.status.code().map_or_else(|| "none".to_owned(), |code| code.to_string());
+        let shown = arguments.join(" ");
+        let text = format!("$ tidegate {shown}\nexit code: {code}\n-- stdout --\n{out}-- stderr --\n{err}");
+        without_log_number(&self.masked(&text))
+    }
+
+    /// A script with a job of these dependencies, which it deploys where that is wanted.
+    fn job(&self, dependencies: &str, deploy: &str) {
+        self.write(
+            "scripts/it.rhai",
+            &format!(
+                "let job = job::sql(\"orders\", #{{\n    sql: \"CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\\nCREATE TABLE t (i INT) \
+                 WITH ('connector' = 'blackhole');\\nINSERT INTO t SELECT i FROM s\",\n    dependencies: [{dependencies}],\n}});\n{deploy}\n"
+            ),
+        );
+    }
+
+    fn lock(&self) -> String {
+        std::fs::read_to_string(self.path().join("tidegate.lock")).unwrap()
+    }
+}
+
+/// A jar whose one file has this text.
+fn jar(text: &str) -> Vec<u8> {
+    stored_jar(&[("a".to_owned(), text.as_bytes().to_vec())]).unwrap()
+}
+
+/// Answers with a thing in this version, what it needs, and what Flink has.
+fn thing(maven: &FakeMaven, word: &str, version: &str) {
+    let (thing, part, api) =
+        (format!("com.acme:thing:jar:{version}"), "com.acme:part:jar:linux:2", "org.slf4j:slf4j-api:jar:1.7.36");
+    let (own, other) = (jar(version), jar("part"));
+    maven.answers(word, &[(&thing, None, &own), (part, Some(&thing), &other), (api, Some(part), b"x")]);
+}
+
+#[test]
+fn what_is_written_wrongly() {
+    let workspace = Workspace::idle();
+    workspace.job("\"com.acme:thing\", #{ coordinates: \"com.acme:[1,2):1\", exclud: [\"a:b\"] }, 7", "");
+    assert_snapshot!("dependencies_check", workspace.tidegate(&["check"]));
+    let maven = FakeMaven::new();
+    for (name, written) in [
+        ("dependencies_two_versions", "\"com.acme:thing:1.0\", \"com.acme:thing:1.1\""),
+        ("dependencies_range", "\"com.acme:thing:\" + \"[1.0,)\""),
+        ("dependencies_zip", "\"com.acme:thing:zip:1.0\""),
+        ("dependencies_exclusion", "#{ coordinates: \"com.acme:thing:1.0\", exclude: [\"guava\"] }"),
+    ] {
+        workspace.job(written, "");
+        assert_snapshot!(name, workspace.with(&maven, &["run", "it"]));
+    }
+    assert!(maven.poms().is_empty(), "nothing was asked");
+}
+
+#[test]
+fn what_maven_cannot_do() {
+    let workspace = Workspace::idle();
+    workspace.job("\"com.acme:thing:1.0\"", "");
+    let nothing = tempfile::tempdir().unwrap();
+    let path = nothing.path().to_string_lossy().into_owned();
+    assert_snapshot!("dependencies_no_maven", workspace.in_environment(&[("PATH", &path)], &["run", "it"]));
+    let cached = "during a previous attempt. This failure was cached in the local repository and resolution is not reattempted until the update \
+                  interval of central has elapsed or updates are forced";
+    for (name, all, anew) in [
+        (
+            "dependencies_unknown",
+            format!("{PROJECT} com.acme:thing:jar:1.0 was not found in https://repo.maven.apache.org/maven2 {cached}"),
+            format!(
+                "{PROJECT} Could not find artifact com.acme:thing:jar:1.0 in central (https://repo.maven.apache.org/maven2)"
+            ),
+        ),
+        (
+            "dependencies_unreachable",
+            format!(
+                "{PROJECT} {COLLECT} transfer failed for https://nexus.example/maven/com/acme/thing.pom: Connect to nexus.example:443 failed: Connection refused"
+            ),
+            String::new(),
+        ),
+        (
+            "dependencies_denied",
+            format!(
+                "{PROJECT} {COLLECT} authentication failed for https://nexus.example/maven/com/acme/thing.pom, status: 401 Unauthorized"
+            ),
+            String::new(),
+        ),
+        (
+            "dependencies_damaged",
+            format!("{PROJECT} {COLLECT} Checksum validation failed, expected 00aa but is ac35"),
+            String::new(),
+        ),
+        (
+            "dependencies_settings",
+            "1 problem was encountered while building the effective settings".to_owned(),
+            String::new(),
+        ),
+    ] {
+        let maven = FakeMaven::new();
+        maven.fails("all", &all);
+        if !anew.is_empty() {
+            maven.fails("anew", &anew);
+        }
+        assert_snapshot!(name, workspace.with(&maven, &["run", "it"]));
+        assert_eq!(maven.poms().len(), if anew.is_empty() { 1 } else { 2 }, "{name}");
+    }
+    assert!(!workspace.path().join("tidegate.lock").exists());
+    // What is kept of it names no password, and nobody else reads it.
+    for log in std::fs::read_dir(workspace.path().join(".tidegate/maven")).unwrap() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = log.unwrap().path();
+        assert!(!std::fs::read_to_string(&path).unwrap().contains("pw@"));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_lock_through_its_life() {
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    let deploy = "let deployed = job.deploy();\nprint(deployed.action);";
+    workspace.job("\"com.acme:thing:1.0\"", deploy);
+    let maven = FakeMaven::new();
+    thing(&maven, "all", "1.0");
+    assert_snapshot!("dependencies_plan", workspace.with(&maven, &["plan", "it"]));
+    assert!(!workspace.path().join("tidegate.lock").exists(), "a plan writes nothing");
+    assert_snapshot!("dependencies_locked_anew", workspace.with(&maven, &["run", "it", "--locked"]));
+    assert_snapshot!("dependencies_run", workspace.with(&maven, &["run", "it"]));
+    assert_snapshot!("dependencies_lock", workspace.masked(&workspace.lock()));
+
+    // From here on nobody asks Maven for what is there.
+    let broken = FakeMaven::new();
+    assert_snapshot!("dependencies_again", workspace.with(&broken, &["run", "it", "--locked"]));
+    assert!(broken.poms().is_empty());
+    assert_snapshot!("dependencies_tree", workspace.with(&broken, &["deps", "orders", "--locked"]));
+    assert_snapshot!("dependencies_tree_json", workspace.with(&broken, &["deps", "orders", "--json"]));
+
+    workspace.job("\"com.acme:thing:1.1\"", deploy);
+    thing(&maven, "all", "1.1");
+    assert_snapshot!("dependencies_plan_upgrade", workspace.with(&maven, &["plan", "it"]));
+    let locked = workspace.in_environment(&[("PATH", &maven.path()), ("TIDEGATE_LOCKED", "1")], &["plan", "it"]);
+    assert_snapshot!("dependencies_locked", locked);
+    workspace.job("\"com.acme:thing:1.1\"", "job.deploy(#{ upgrade: \"stateless\" });");
+    workspace.with(&maven, &["run", "it"]);
+    assert_snapshot!("dependencies_diff", workspace.with(&broken, &["diff", "orders", "1", "2"]));
+    let history = workspace.with(&broken, &["history", "orders", "--json"]);
+    assert!(history.contains("\"dependencies\"") && !history.contains("labels"), "{history}");
+    assert_snapshot!("dependencies_sets", workspace.with(&broken, &["deps"]));
+    assert_snapshot!("dependencies_prune", workspace.with(&broken, &["deps", "--prune"]));
+    assert!(!workspace.lock().contains("thing:1.0") && workspace.lock().contains("thing:1.1"));
+}
+
+#[test]
+fn another_file_than_the_lock_has() {
+    let workspace = Workspace::idle();
+    workspace.job("\"com.acme:thing:1.0\"", "");
+    let maven = FakeMaven::new();
+    thing(&maven, "all", "1.0");
+    workspace.with(&maven, &["run", "it"]);
+    let lock = workspace.lock();
+    // The same file in another set.
+    workspace.job("\"com.acme:thing:1.0\", \"com.acme:other:1\"", "");
+    let changed = jar("changed");
+    maven.answers("all", &[("com.acme:thing:jar:1.0", None, &changed), ("com.acme:other:jar:1", None, b"o")]);
+    assert_snapshot!("dependencies_checksum", hidden(&workspace.with(&maven, &["run", "it"]), &maven));
+    // A file that was lost, and comes back as another one.
+    workspace.job("\"com.acme:thing:1.0\"", "");
+    std::fs::remove_dir_all(workspace.path().join(".tidegate/artifacts")).unwrap();
+    maven.answers(
+        "all",
+        &[("com.acme:thing:jar:1.0", None, &changed), ("com.acme:part:jar:linux:2", None, &jar("part"))],
+    );
+    assert_snapshot!("dependencies_checksum_lost", hidden(&workspace.with(&maven, &["run", "it"]), &maven));
+    assert!(maven.poms().last().unwrap().contains("<exclusion><groupId>*</groupId>"), "these files and no others");
+    // And as the one that it was.
+    thing(&maven, "all", "1.0");
+    assert_snapshot!("dependencies_fetched", workspace.with(&maven, &["run", "it"]));
+    assert_eq!(workspace.lock(), lock);
+}
+
+fn hidden(text: &str, maven: &FakeMaven) -> String {
+    text.replace(&maven.file("").display().to_string(), "[repository]/")
+}
+
+#[test]
+fn a_lock_that_cannot_be_read() {
+    let workspace = Workspace::idle();
+    workspace.job("\"com.acme:thing:1.0\"", "");
+    let maven = FakeMaven::new();
+    thing(&maven, "all", "1.0");
+    workspace.with(&maven, &["run", "it"]);
+    let lock = workspace.lock();
+    for (name, text) in [
+        ("dependencies_lock_conflict", format!("<<<<<<< HEAD\n{lock}=======\n{lock}>>>>>>> other\n")),
+        ("dependencies_lock_newer", lock.replace("lock: 1", "lock: 9")),
+        ("dependencies_lock_edited", lock.replace("bytes: ", "bites: ")),
+    ] {
+        workspace.write("tidegate.lock", &text);
+        assert_snapshot!(name, workspace.with(&maven, &["run", "it"]));
+        assert_eq!(workspace.lock(), text, "it stays as it is");
+    }
+}
+
+#[test]
+fn what_flink_has_takes_along_what_only_it_brings() {
+    let workspace = Workspace::idle();
+    workspace.job("\"com.acme:thing:1.0\", \"org.apache.flink:flink-clients:1.20.0\"", "");
+    let maven = FakeMaven::new();
+    let (thing, streaming) = ("com.acme:thing:jar:1.0", "org.apache.flink:flink-streaming-java:jar:1.20.0");
+    let math = "org.apache.commons:commons-math3:jar:3.6.1";
+    maven.answers("1", &[(thing, None, b"t"), (streaming, Some(thing), b"s"), (math, Some(streaming), b"m")]);
+    maven.answers("2", &[(thing, None, b"t")]);
+    workspace.with(&maven, &["run", "it"]);
+    let poms = maven.poms();
+    assert!(!poms[0].contains("flink-clients") && !poms[0].contains("<exclusion>"), "{}", poms[0]);
+    let excluded =
+        "<exclusion><groupId>org.apache.flink</groupId><artifactId>flink-streaming-java</artifactId></exclusion>";
+    assert!(poms[1].contains(excluded), "{}", poms[1]);
+    assert_snapshot!("dependencies_left_out", workspace.masked(&workspace.lock()));
+    // With nothing left to ask for, nobody is asked.
+    workspace.job("\"org.apache.flink:flink-clients:1.20.0\"", "");
+    let broken = FakeMaven::new();
+    let ended = workspace.with(&broken, &["run", "it"]);
+    assert!(ended.contains("exit code: 0") && broken.poms().is_empty(), "{ended}");
+}
+
+#[test]
+fn artifacts_are_listed_and_those_that_nobody_needs_deleted() {
+    let workspace = Workspace::idle();
+    let maven = FakeMaven::new();
+    assert_snapshot!("artifacts_none", workspace.tidegate(&["artifacts"]));
+    thing(&maven, "all", "1.0");
+    workspace.job("\"com.acme:thing:1.0\"", "");
+    workspace.with(&maven, &["run", "it"]);
+    let listed = workspace.tidegate(&["artifacts"]);
+    assert!(listed.contains("com.acme:part:jar:linux:2") && listed.contains("tidegate.lock"), "{listed}");
+    assert_snapshot!("artifacts_nothing", workspace.tidegate(&["artifacts", "prune", "--older-than", "0s"]));
+    workspace.tidegate(&["deps", "--prune"]);
+    // Used just now: it might be of a deploy that has not recorded anything yet.
+    assert_snapshot!("artifacts_young", workspace.tidegate(&["artifacts", "prune"]));
+    assert_snapshot!("artifacts_dry", workspace.tidegate(&["artifacts", "prune", "--older-than", "0s", "--dry-run"]));
+    assert_snapshot!("artifacts_pruned", workspace.tidegate(&["artifacts", "prune", "--older-than", "0s"]));
+    assert!(workspace.tidegate(&["artifacts"]).contains("no artifact"));
+    assert_snapshot!("artifacts_duration", workspace.tidegate(&["artifacts", "prune", "--older-than", "soon"]));
+}
