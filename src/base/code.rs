@@ -53,6 +53,7 @@ codes! {
     RUN_NOT_FOUND = "run.not_found": "no run of that number is recorded in this workspace. `tidegate runs` lists them.";
     RUN_NOT_OPEN = "run.not_open": "the run has ended or was given up, so there is nothing to resume or abandon.";
     RUN_LOCKED = "run.locked": "another process works on this run. It may be stopped (SIGSTOP, a debugger): end it, or let it go on.";
+    JOB_SUPERSEDED = "job.superseded": "a run that died was resumed, and another run has started the job anew since, with another spec. What that one brought about stands; the old run did nothing more.";
     RUN_SUPERSEDED = "run.superseded": "while this process was stopped or slow, another one took over the same run. This one did nothing more: what it had begun was finished by its successor under the same key.";
     RUN_DIVERGED = "run.diverged": "the script did something else than what the journal of this run recorded at this step: another function, or other arguments. Going on could repeat or skip an effect, so the run stopped. It cannot be caught by a script.";
     RUN_UNKNOWN_OUTCOME = "run.unknown_outcome": "an effect was begun, the answer never came, and the target cannot tell any more whether it arrived (the JobManager restarted and forgot). tidegate does not guess. Look at the cluster, then say `tidegate resume RUN --step N=retry` (it never ran, or has ended) or `--step N=done:<json>` (it did run).";

@@ -135,6 +135,7 @@ mod tests {
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
                 .collect::<BTreeMap<_, _>>(),
             jars: Vec::new(),
+            dependencies: crate::model::dependency::Closure::default(),
             tags: Vec::new(),
             owner: None,
         }

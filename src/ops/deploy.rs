@@ -69,9 +69,6 @@ pub(super) async fn bring(
     settle(services, &connection, spec).await?;
     let job = services.store.job(&spec.identity.environment, name)?;
     let mut newest = newest(services, job.as_ref())?;
-    if let (Some(job), Some(newest)) = (&job, &newest) {
-        standing::superseded(services, job, newest, acting)?;
-    }
     let elsewhere = standing::elsewhere(services, spec, newest.as_ref()).await?;
     // Where the newest execution lives, if it does.
     let home = elsewhere.as_ref().unwrap_or(&connection);
@@ -107,6 +104,7 @@ pub(super) async fn bring(
             record_spec(services, run, spec, job, &revision)?;
             return Ok(facts::of(home, spec, &attempt, Some(&listing), action));
         }
+        standing::superseded(services, job, &attempt, acting)?;
         // Before anything ends: what cannot start must not cost what runs.
         class_path::ensure(services, spec, &connection).await?;
         submit::can_be_sent(services, &connection, spec).await?;
@@ -118,6 +116,9 @@ pub(super) async fn bring(
     if let (Some(own), Some(_)) = (&own, &job) {
         let listing = listed.iter().find(|listing| listing.id == own.flink_id);
         return Ok(facts::of(home, spec, own, listing, "created"));
+    }
+    if let (Some(newest), Some(job)) = (&newest, &job) {
+        standing::superseded(services, job, newest, acting)?;
     }
     if let (Some(newest), Some(job)) = (&newest, &job) {
         let listing = listed.iter().find(|listing| listing.id == newest.flink_id);

@@ -160,13 +160,13 @@ pub(super) fn rotated(services: &Services, attempt: &Attempt, secrets: &SecretMa
 /// Refuses to go on with a step whose attempt was followed by another run's: what that one brought about stands.
 ///
 /// # Errors
-/// `run.superseded`.
+/// `job.superseded`.
 pub(super) fn superseded(services: &Services, job: &JobRow, newest: &Attempt, acting: &Acting) -> Result<()> {
     let Some(own) = services.store.attempt_of_step(&acting.key)?.filter(|own| own.number < newest.number) else {
         return Ok(());
     };
     Err(Error::new(
-        &code::RUN_SUPERSEDED,
+        &code::JOB_SUPERSEDED,
         format!(
             "this run has started attempt {} of `{}`, and run r{} has started attempt {} since",
             own.number, job.name, newest.step.run, newest.number
