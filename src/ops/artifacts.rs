@@ -1,12 +1,15 @@
 //! The artifact store: jars by the hash of their bytes, taken once and never changed.
 
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::inputs::artifact_path;
 use crate::base::hash::sha256_file;
 use crate::base::{Error, Result, code};
 use crate::store::Store;
+
+/// A use within this time is not noted again: far less than what is kept at least.
+const LATELY: Duration = Duration::from_secs(300);
 
 /// A file that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +80,12 @@ pub fn holds(store: &Store, sha256: &str, bytes: u64) -> bool {
 
 /// Notes that a file of the store is in use now: what was used lately is not pruned, recorded or not.
 pub fn used(store: &Store, sha256: &str) {
-    let file = std::fs::File::options().append(true).open(artifact_path(store, sha256));
+    let path = artifact_path(store, sha256);
+    let at = std::fs::metadata(&path).and_then(|found| found.modified());
+    if at.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < LATELY)) {
+        return;
+    }
+    let file = std::fs::File::options().append(true).open(path);
     // Only the age is lost where this fails; what is recorded protects it as well.
     let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
 }
