@@ -118,7 +118,12 @@ async fn of_job(
     }
     let Some(newest) = newest.filter(|newest| newest.submission == Submission::Accepted) else { return Ok(()) };
     let Some(live) = alive.iter().find(|listing| listing.id == newest.flink_id) else {
-        let end = listed.iter().find(|listing| listing.id == newest.flink_id).map(|listing| listing.state.clone());
+        let ended = listed.iter().find(|listing| listing.id == newest.flink_id);
+        if let Some(ended) = ended.filter(|ended| ended.state == "FINISHED" && newest.end_state.is_none()) {
+            // Somebody may have stopped it: then it has not done its work.
+            ledger::newest(services, connection, newest, ended).await?;
+        }
+        let end = ended.map(|listing| listing.state.clone());
         let end = end.or_else(|| newest.end_state.clone());
         let is_done =
             end.as_deref() == Some("FINISHED") && services.store.final_savepoint(job.id, newest.number)?.is_none();

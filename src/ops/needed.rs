@@ -8,6 +8,7 @@ use super::dependencies::read_lock;
 use super::inputs::{ARTIFACT, DEPENDENCIES};
 use super::services::Services;
 use crate::base::{Error, Result, code};
+use crate::model::build::BuildStatus;
 use crate::model::dependency::Closure;
 use crate::model::job_spec::{JobSpec, Program};
 
@@ -102,10 +103,24 @@ fn of_open_runs(services: &Services, needed: &mut Needed) -> Result<()> {
     Ok(())
 }
 
-/// What builds have made: each of them may be deployed again. This version builds nothing; whoever records builds adds their
-/// hashes here.
-#[allow(clippy::unnecessary_wraps, reason = "it will look into the store as the others do")]
-fn of_builds(_services: &Services, _needed: &mut Needed) -> Result<()> {
+/// How many builds of a project keep what they made, beside those that a job needs.
+const BUILDS_KEPT: usize = 5;
+
+/// What the newest builds of each project have made: each of them may be deployed again. An older one is built again.
+fn of_builds(services: &Services, needed: &mut Needed) -> Result<()> {
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for build in services.store.builds(None, usize::MAX)? {
+        if build.status != BuildStatus::Done {
+            continue;
+        }
+        let count = counts.entry(build.project.clone()).or_default();
+        *count += 1;
+        if *count <= BUILDS_KEPT {
+            for artifact in &build.artifacts {
+                needed.add(&artifact.sha256, &artifact.path, &format!("build {} of {}", build.id, build.project));
+            }
+        }
+    }
     Ok(())
 }
 

@@ -161,3 +161,100 @@ fn a_plan_of_many_jobs_looks_at_their_cluster_once() {
     assert_eq!(sandbox.run(&["plan", "many"]).code(), Some(0));
     assert_eq!(flink.requests().len() - before, 2);
 }
+
+/// A run that died after its attempt was accepted is resumed when another run has brought the job to something else: it would end
+/// that one, and start nothing in its place.
+#[test]
+fn a_run_that_was_overtaken_leaves_what_runs_alone() {
+    let (flink, sandbox) = stage();
+    let mut process = sandbox.start(&["run", "savepoint"], None);
+    done(&process.wait());
+    let boundaries = sandbox.reached(process.number).len();
+    let mut overtaken = 0;
+    for number in (1..=boundaries).rev() {
+        let (flink, sandbox) = stage();
+        checkpoint(&flink);
+        assert!(sandbox.start(&["run", "savepoint"], Some(&number.to_string())).wait().was_killed());
+        if sandbox.ask("SELECT status FROM runs WHERE id = 2") != ["running"] {
+            continue;
+        }
+        if sandbox.ask("SELECT submission FROM attempts WHERE attempt = 2") != ["accepted"] {
+            break;
+        }
+        std::fs::write(sandbox.path().join("scripts/third.rhai"), script(3, "")).unwrap();
+        done(&sandbox.run(&["run", "third"]));
+        let newest = flink.executions().last().unwrap().job_id.clone();
+        let resumed = sandbox.run(&["resume", "r2"]);
+        if resumed.code() != Some(0) {
+            assert!(resumed.said.contains("error[job.superseded]"), "boundary {number}: {}", resumed.said);
+            overtaken += 1;
+        }
+        let live: Vec<String> =
+            flink.executions().iter().filter(|one| one.is_live()).map(|one| one.job_id.clone()).collect();
+        assert_eq!(live, [newest], "boundary {number}: {}", resumed.said);
+        assert_eq!(sandbox.ask("SELECT status FROM runs WHERE status IN ('running', 'waiting')"), [""; 0]);
+    }
+    assert!(overtaken > 0);
+    drop((flink, sandbox));
+}
+
+/// What a program, and not its spec, says of checkpoints counts, too.
+#[test]
+fn a_job_whose_program_takes_checkpoints_is_not_started_from_nothing() {
+    let plain = script(1, "").replace(", checkpointing: #{ interval: \"1s\" }", "");
+    let (flink, sandbox) = stage();
+    std::fs::write(sandbox.path().join("scripts/plain.rhai"), plain.replace("\"steady\"", "\"plain\"")).unwrap();
+    done(&sandbox.run(&["run", "plain"]));
+    let id = flink.executions().last().unwrap().job_id.clone();
+    // It takes none, and Flink says so: it may start from nothing.
+    flink.restart(false);
+    done(&sandbox.run(&["run", "plain"]));
+    assert_eq!(flink.executions().last().unwrap().restored_from, None);
+    assert_ne!(flink.executions().last().unwrap().job_id, id);
+    // The next one is seen to have one.
+    let id = flink.executions().last().unwrap().job_id.clone();
+    flink.with(|cluster| cluster.complete_checkpoint(&id));
+    done(&sandbox.run(&["savepoints", "plain"]));
+    flink.restart(false);
+    let refused = sandbox.run(&["run", "plain"]);
+    assert!(refused.said.contains("error[job.state_unknown]"), "{}", refused.said);
+}
+
+/// Flink deletes the checkpoints of such a job when it is cancelled: it is not cancelled.
+#[test]
+fn last_state_is_refused_where_a_cancel_deletes_the_checkpoints() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    flink.with(|cluster| cluster.checkpoint_configuration["externalization"]["delete_on_cancellation"] = true.into());
+    let refused = sandbox.run(&["run", "last_state"]);
+    assert!(refused.said.contains("error[job.upgrade_blocked]"), "{}", refused.said);
+    assert!(refused.said.contains("Flink deletes its checkpoints when it is cancelled"), "{}", refused.said);
+    assert!(flink.executions()[0].is_live());
+    done(&sandbox.run(&["run", "savepoint"]));
+}
+
+/// Somebody else's stop is no end of the job's work.
+#[test]
+fn a_job_that_somebody_stopped_is_started_again_from_their_savepoint() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    let id = first_id(&flink);
+    let path = flink.with(|cluster| cluster.stop_by_hand(&id));
+    let drift = sandbox.run(&["drift"]);
+    assert!(drift.said.contains("MISSING"), "{}", drift.said);
+    done(&sandbox.run(&["run", "first"]));
+    assert_eq!(lives_from(&flink), Some(path));
+}
+
+/// A secret that is missing is missed before the job that runs is stopped.
+#[test]
+fn what_cannot_be_sent_costs_nothing_that_runs() {
+    let (flink, sandbox) = stage();
+    let sql = std::fs::read_to_string(sandbox.path().join("templates/job.sql")).unwrap();
+    let secret = sql.replace("'datagen'", "'datagen', 'x' = '{{ secret(\"NOT_SET_ANYWHERE\") }}'");
+    std::fs::write(sandbox.path().join("templates/job.sql"), secret).unwrap();
+    let refused = sandbox.run(&["run", "savepoint"]);
+    assert!(refused.said.contains("error[secret.missing]"), "{}", refused.said);
+    assert!(flink.executions()[0].is_live());
+    assert_eq!(flink.count("POST", "/stop"), 0);
+}

@@ -163,6 +163,16 @@ impl Cluster {
         job.checkpoints.push((number, path.to_owned()));
     }
 
+    /// Stops a job with a savepoint, as somebody else would; returns its path.
+    pub fn stop_by_hand(&mut self, job_id: &str) -> String {
+        let job = self.job(job_id);
+        let number = job.checkpoints.last().map_or(1, |(number, _)| number + 1);
+        let path = format!("file:/elsewhere/savepoint-{number}");
+        job.savepoint = Some((number, path.clone()));
+        self.end(job_id, "FINISHED");
+        path
+    }
+
     /// Deletes the checkpoints of a job; REST goes on listing them, as `discarded`.
     pub fn discard_checkpoints(&mut self, job_id: &str) {
         self.job(job_id).discarded = true;

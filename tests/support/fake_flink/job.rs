@@ -135,7 +135,8 @@ impl Job {
         let checkpoint = |(number, path): &(u64, String)| {
             json!({"className": "completed", "id": number, "status": "COMPLETED", "is_savepoint": false,
                 "trigger_timestamp": self.begun_millis + number, "latest_ack_timestamp": self.begun_millis + number,
-                "state_size": 1, "checkpoint_type": "CHECKPOINT", "tasks": {}, "external_path": path,
+                "state_size": 1, "tasks": {},
+                "checkpoint_type": if path.contains("/savepoint-") { "SYNC_SAVEPOINT" } else { "CHECKPOINT" }, "external_path": path,
                 "discarded": self.discarded && !path.contains("/savepoint-")})
         };
         let history: Vec<Value> = self.checkpoints.iter().rev().take(10).map(checkpoint).collect();
