@@ -4,6 +4,7 @@
 //! `ONLY=jars cargo test --test real_flink` runs the scenarios whose name holds that text.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(dead_code, reason = "the support is shared with tests that use more of it")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "times and counts are told")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -102,9 +102,12 @@ fn orders_from_kafka_are_summed_into_a_database() {
 
     a_dependency_that_is_left_out_is_named(&cluster);
 
+    let lock = || std::fs::read_to_string(workspace.path("tidegate.lock")).unwrap();
+    let before = lock();
     let planned = workspace.tidegate(&["plan", "orders"]);
     assert_eq!(planned.code, Some(4), "{planned}");
-    assert!(!workspace.path("tidegate.lock").exists(), "a plan writes nothing: {planned}");
+    assert!(planned.out.contains("`tidegate.lock` would change:"), "{planned}");
+    assert_eq!(lock(), before, "a plan writes nothing: {planned}");
     let ran = workspace.tidegate(&["run", "orders"]).ok();
     assert!(ran.out.contains("orders: RUNNING, attempt 1"), "{ran}");
     until("the sums of all orders", || {
@@ -113,7 +116,7 @@ fn orders_from_kafka_are_summed_into_a_database() {
     });
     assert_eq!(table(&database), sums);
 
-    let lock = std::fs::read_to_string(workspace.path("tidegate.lock")).unwrap();
+    let lock = lock();
     for text in ["flink-connector-kafka", "kafka-clients", "mysql-connector-j"] {
         assert!(lock.contains(text), "{text} is not in {lock}");
     }
