@@ -61,7 +61,7 @@ fn copy(from: &mut Reader, to: &mut Writer, below: &str, start: usize, most: usi
         bytes += entry.compressed_size();
         to.raw_copy_file_rename(entry, format!("{below}{name}")).unwrap();
         copied += 1;
-        if copied == most {
+        if copied == most || bytes >= LARGE / 4 {
             break;
         }
     }
@@ -74,9 +74,9 @@ fn large(jars: &[PathBuf], folder: &Path) {
     let mut to = writer(&path);
     let mut bytes = 0;
     for round in 0.. {
-        for jar in jars {
+        for (number, jar) in jars.iter().enumerate() {
             if bytes < LARGE {
-                bytes += copy(&mut open(jar), &mut to, &format!("r{round}/"), 0, usize::MAX);
+                bytes += copy(&mut open(jar), &mut to, &format!("r{round}/j{number}/"), 0, usize::MAX);
             }
         }
         if bytes >= LARGE {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use zip::ZipArchive;
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+use zip::{CompressionMethod, ZipArchive};
 
 use crate::base::{Error, Result, code};
 
@@ -159,7 +160,11 @@ impl<R: Read + Seek> Archive<R> {
             let name = self.name(index).map(|name| cut(&name)).unwrap_or_default();
             return Err(unreadable(&self.shown, &format!("entry `{name}`: {error}")));
         }
-        let length = bytes.len() as u64;
+        self.spend(index, bytes.len() as u64, longest)
+    }
+
+    /// Takes what was read off the allowance.
+    fn spend(&self, index: usize, length: u64, longest: u64) -> Result<()> {
         if length > longest {
             let name = self.name(index).map(|name| cut(&name)).unwrap_or_default();
             return Err(self.hostile(&format!("holds an entry `{name}` of more than {longest} bytes")));
@@ -188,6 +193,53 @@ impl<R: Read + Seek> Archive<R> {
             }
         }
         Ok(libraries)
+    }
+}
+
+impl Archive<Bytes> {
+    /// Unpacks an entry with a state that is used for many, which is three times as fast for thousands of small ones.
+    pub(super) fn unpack(&mut self, index: usize, state: &mut Unpacker) -> Result<()> {
+        let raw = self.zip.by_index_raw(index).ok().and_then(|entry| {
+            let start = usize::try_from(entry.data_start()?).ok()?;
+            let end = start.checked_add(usize::try_from(entry.compressed_size()).ok()?)?;
+            let plain = entry.compression() == CompressionMethod::Deflated && !entry.encrypted();
+            (plain && entry.size() <= LONGEST_ENTRY).then_some((start..end, entry.size(), entry.crc32()))
+        });
+        // Stored, odd, or damaged: those who know more have their say.
+        let Some((range, size, crc)) = raw else { return self.read_into(index, LONGEST_ENTRY, &mut state.bytes) };
+        self.spend(index, size, LONGEST_ENTRY)?;
+        let source = self.zip.clone().into_inner().into_inner();
+        let unpacked = source.get(range).is_some_and(|packed| state.inflate(packed, size, crc));
+        if unpacked {
+            return Ok(());
+        }
+        let name = self.name(index).map(|name| cut(&name)).unwrap_or_default();
+        Err(unreadable(&self.shown, &format!("entry `{name}` is damaged")))
+    }
+}
+
+/// Unpacks entry after entry.
+pub(super) struct Unpacker {
+    state: Decompress,
+    /// What the entry holds.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Unpacker {
+    pub(super) fn new() -> Self {
+        Self { state: Decompress::new(false), bytes: Vec::new() }
+    }
+
+    /// Whether the bytes are as long as the table of contents says, and have its checksum.
+    fn inflate(&mut self, packed: &[u8], size: u64, crc: u32) -> bool {
+        self.state.reset(false);
+        self.bytes.clear();
+        // One more than there should be: what is longer shows itself.
+        self.bytes.reserve(usize::try_from(size).unwrap_or(0) + 1);
+        let ended = self.state.decompress_vec(packed, &mut self.bytes, FlushDecompress::Finish);
+        let mut sum = Crc::new();
+        sum.update(&self.bytes);
+        matches!(ended, Ok(Status::StreamEnd)) && self.bytes.len() as u64 == size && sum.sum() == crc
     }
 }
 

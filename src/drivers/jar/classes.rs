@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::archive::{Archive, Bytes, LONGEST_ENTRY, not_there, open_bytes, unreadable};
+use super::archive::{Archive, Bytes, Unpacker, not_there, open_bytes, unreadable};
 use super::class_file::{ClassFile, is_class_file};
 use crate::base::{Error, Result, code};
 use crate::model::java_class::{Classes, JavaClass};
@@ -41,7 +41,7 @@ fn own_classes(archive: &Archive<Bytes>) -> Result<Vec<JavaClass>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut archive = archive.clone();
-        let (mut found, mut bytes) = (Vec::new(), Vec::new());
+        let (mut found, mut unpacker) = (Vec::new(), Unpacker::new());
         loop {
             let start = next.fetch_add(PORTION, Ordering::Relaxed);
             let Some(portion) = wanted.get(start..wanted.len().min(start + PORTION)).filter(|some| !some.is_empty())
@@ -49,8 +49,8 @@ fn own_classes(archive: &Archive<Bytes>) -> Result<Vec<JavaClass>> {
                 return Ok(found);
             };
             for index in portion {
-                archive.read_into(*index, LONGEST_ENTRY, &mut bytes)?;
-                found.extend(ClassFile::read(&bytes).and_then(|file| outline(&file)));
+                archive.unpack(*index, &mut unpacker)?;
+                found.extend(ClassFile::read(&unpacker.bytes).and_then(|file| outline(&file)));
             }
         }
     };
