@@ -16,6 +16,7 @@ pub mod java_class;
 pub mod job_spec;
 pub mod job_status;
 pub mod plan;
+pub mod rescale;
 pub mod retention;
 pub mod revision;
 pub mod run;

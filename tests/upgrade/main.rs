@@ -8,6 +8,7 @@
 mod desired;
 mod matrix;
 mod records;
+mod rescale;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
