@@ -13,6 +13,7 @@ mod rescale;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
+mod vanished;
 
 use support::fake_flink::{FakeFlink, Fault, Reply};
 use support::sandbox::{Ended, Sandbox};
