@@ -53,6 +53,12 @@ pub fn interval(configuration: &Value) -> Option<Duration> {
     millis.map(Duration::from_millis)
 }
 
+/// Whether Flink keeps the newest checkpoint of a job that is cancelled.
+pub fn keeps_checkpoints(configuration: &Value) -> bool {
+    let flag = |name: &str| configuration.pointer(&format!("/externalization/{name}")).and_then(Value::as_bool);
+    flag("enabled") != Some(false) && flag("delete_on_cancellation") != Some(true)
+}
+
 /// What was deployed and runs otherwise. What was not deployed, and what Flink does not tell, is no difference.
 /// `configuration` is none where Flink says that the job takes no checkpoints at all.
 pub fn differences(spec: &JobSpec, configuration: Option<&Value>) -> Vec<Difference> {
@@ -91,11 +97,9 @@ pub fn differences(spec: &JobSpec, configuration: Option<&Value>) -> Vec<Differe
         }
     }
     let retention = "execution.checkpointing.externalized-checkpoint-retention";
-    let deletes = configuration.pointer("/externalization/delete_on_cancellation").and_then(Value::as_bool);
-    let keeps = configuration.pointer("/externalization/enabled").and_then(Value::as_bool);
     if let Some(deployed) =
         spec.setting(retention).filter(|deployed| deployed.eq_ignore_ascii_case("RETAIN_ON_CANCELLATION"))
-        && (deletes == Some(true) || keeps == Some(false))
+        && !keeps_checkpoints(configuration)
     {
         tell(retention, deployed, "one that a cancel deletes".to_owned());
     }

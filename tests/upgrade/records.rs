@@ -131,6 +131,22 @@ fn a_clock_that_is_ahead_is_no_stalled_checkpoint() {
 }
 
 #[test]
+fn a_plan_says_what_a_cancel_leaves() {
+    let (flink, sandbox) = stage();
+    std::fs::write(sandbox.path().join("scripts/end.rhai"), "job::get(\"steady\").cancel();\n").unwrap();
+    let plan = || sandbox.run(&["plan", "end"]).said;
+    assert!(plan().contains("its newest checkpoint stays"), "{}", plan());
+    flink.with(|cluster| cluster.checkpoint_configuration["externalization"]["delete_on_cancellation"] = true.into());
+    let deletes = plan();
+    assert!(deletes.contains("Flink deletes its newest checkpoint with it"), "{deletes}");
+    assert!(!deletes.contains("stays"), "{deletes}");
+    flink.refuse();
+    let silent = plan();
+    assert!(silent.contains("whether its newest checkpoint stays is not known"), "{silent}");
+    flink.listen();
+}
+
+#[test]
 fn a_plan_is_applied_only_where_nothing_has_changed() {
     let (flink, sandbox) = stage();
     checkpoint(&flink);
