@@ -167,7 +167,8 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         Function::new("rescale", Class::Keyed, &[required("parallelism", Type::Integer), optional("options", desired::StartOptions::KIND)], Type::Job, Body::Journaled(desired::do_wish)).planning(Planning::With(planning::wish))
             .on(Type::Job)
             .docs(
-                "Changes the parallelism: without a restart where the cluster has Flink's adaptive scheduler (since 1.18), else by an                  upgrade. Makes a revision; a deploy with another parallelism changes it again.",
+                "Changes the parallelism: without a restart where the cluster has Flink's adaptive scheduler (since 1.18), else by an \
+                 upgrade. Operators that were given another parallelism than the job keep theirs. Makes a revision; a deploy with another parallelism changes it again.",
                 "job::get(\"orders\").rescale(4);",
             )
             .errors(&[&code::JOB_TIMEOUT, &code::JOB_UPGRADE_BLOCKED, &code::SAVEPOINT_FAILED]),

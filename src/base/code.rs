@@ -116,7 +116,7 @@ codes! {
     JAVA_NOT_FOUND = "java.not_found": "no Java 11, 17 or 21 was found, and none could be installed.";
 
     JOB_NOT_FOUND = "job.not_found": "no job of this name is recorded in this environment.";
-    JOB_EXISTS_UNMANAGED = "job.exists_unmanaged": "the cluster already runs this job, but this workspace's state has no record of it: another clone deployed it, or `.tidegate` was lost. Deploying would start a twin, so nothing was done. Deploy from where it was deployed, or cancel it on the cluster first; this version cannot adopt it.";
+    JOB_EXISTS_UNMANAGED = "job.exists_unmanaged": "the cluster already runs this job, but this workspace's state has no record of it: another clone deployed it, or `.tidegate` was lost. Deploying would start a twin, so nothing was done. Deploy from where it was deployed, or take it over with `tidegate adopt`.";
     JOB_TWIN = "job.twin": "more than one live execution of one job was found on the cluster. tidegate starts none and stops none by itself.";
     JOB_UNKNOWN_OUTCOME = "job.unknown_outcome": "an earlier submission of this job was never answered, and the JobManager has restarted since: whether it ran cannot be known from here. tidegate does not guess.";
     JOB_CHANGED = "job.changed": "the job runs with another spec than the script now asks for. It comes as a cause: the error above it says why the job was not upgraded.";

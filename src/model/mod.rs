@@ -21,6 +21,7 @@ pub mod job_spec;
 pub mod job_status;
 pub mod plan;
 pub mod provided;
+pub mod rescale;
 pub mod retention;
 pub mod revision;
 pub mod run;

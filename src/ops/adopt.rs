@@ -7,6 +7,7 @@ use super::connection::Connection;
 use super::deploy::{self, Intent};
 use super::effect::Acting;
 use super::facts;
+use super::ledger;
 use super::services::Services;
 use super::standing::lock;
 use crate::base::{Error, Result, code};
@@ -17,7 +18,8 @@ use crate::model::revision::RevisionKind;
 use crate::model::run::Run;
 use crate::model::running_configuration;
 
-/// Records that the execution `id` on a cluster is the job of this name. From then on it is looked at, stopped, and upgraded
+/// Records that the execution `id` on a cluster is the job of this name, also where an earlier one went down with its
+/// JobManager. From then on it is looked at, stopped, and upgraded
 /// like one that was deployed from here. Idempotent.
 ///
 /// # Errors
@@ -33,13 +35,13 @@ pub async fn adopt(
     let identity = services.identity(environment, name);
     let _lock = lock(services, &identity)?;
     let connection = services.clusters.connect(cluster, Start::No).await?;
-    let listed = connection.jobs().await?;
-    let listing = running(&connection, &listed, id)?;
+    let mut listed = connection.jobs().await?;
+    running(&connection, &listed, id)?;
     let job = services.store.job(environment, name)?;
     let newest = deploy::newest(services, job.as_ref())?;
     if let Some(own) = newest.as_ref().filter(|own| own.flink_id == id) {
         let spec = super::standing::submitted_spec(own, name)?;
-        return Ok(facts::of(&connection, &spec, own, Some(listing), "adopted"));
+        return Ok(facts::of(&connection, &spec, own, Some(running(&connection, &listed, id)?), "adopted"));
     }
     if services.store.known_flink_ids()?.contains(id) {
         return Err(Error::new(
@@ -51,15 +53,20 @@ pub async fn adopt(
     if let Some(newest) = newest.as_ref().filter(|newest| newest.end_state.is_none())
         && matches!(newest.submission, Submission::Accepted | Submission::Open)
     {
-        return Err(Error::new(
-            &code::JOB_TWIN,
-            format!(
-                "attempt {} of `{name}` may live on `{}`: two executions of one job",
-                newest.number, newest.cluster
-            ),
-        )
-        .hint(format!("`tidegate cancel {name}` ends it; then adopt the other one")));
+        if may_live(services, cluster, newest).await? {
+            return Err(Error::new(
+                &code::JOB_TWIN,
+                format!(
+                    "attempt {} of `{name}` may live on `{}`: two executions of one job",
+                    newest.number, newest.cluster
+                ),
+            )
+            .hint(format!("`tidegate cancel {name}` ends it; then adopt the other one")));
+        }
+        // The tasks of the one before were waited for: much can have happened meanwhile.
+        listed = connection.jobs().await?;
     }
+    let listing = running(&connection, &listed, id)?;
     let spec = seen(&connection, identity, listing).await?;
     let intent = Intent { kind: RevisionKind::Adopt, ..Intent::DEPLOY };
     let revision = deploy::revision(services, acting, &spec, &intent)?;
@@ -73,6 +80,29 @@ pub async fn adopt(
     let attempt = services.store.begin_attempt(run, &spec.identity, attempt, &revision, seen_before)?;
     services.store.observe(attempt.job, attempt.number, &listing.state, listing.tasks_running, listing.tasks_total)?;
     Ok(facts::of(&connection, &spec, &attempt, Some(listing), "adopted"))
+}
+
+/// Whether the newest attempt, of which no end is recorded, may still write. One that its JobManager does not list has
+/// ended, or went down with the JobManager before: then its tasks are waited for.
+async fn may_live(services: &Services, cluster: &str, newest: &Attempt) -> Result<bool> {
+    if newest.submission != Submission::Accepted {
+        return Ok(true);
+    }
+    let home = match services.clusters.connect(&newest.cluster, Start::No).await {
+        Ok(home) => home,
+        // A local cluster that is down runs nothing.
+        Err(error) if error.is(&code::CLUSTER_DOWN) && newest.cluster != cluster => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let listed = deploy::look(services, &home, Some(newest), None).await?;
+    match listed.iter().find(|listing| listing.id == newest.flink_id) {
+        Some(listing) if is_terminal(&listing.state) => {
+            ledger::end(services, &home, newest, listing).await?;
+            Ok(false)
+        }
+        Some(_) => Ok(true),
+        None => Ok(false),
+    }
 }
 
 fn running<'a>(connection: &Connection, listed: &'a [Listed], id: &str) -> Result<&'a Listed> {

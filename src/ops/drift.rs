@@ -162,7 +162,8 @@ async fn of_job(
     let Some(checkpoints) = ledger::look(services, connection, newest).await? else { return Ok(()) };
     let last =
         checkpoints.latest.completed.as_ref().map(|one| one.latest_ack_timestamp.unwrap_or(one.trigger_timestamp));
-    let since = clock::now().saturating_sub(last.unwrap_or(live.start_time));
+    // Flink's clock can be ahead of ours: then it was just now.
+    let since = clock::now().saturating_sub(last.unwrap_or(live.start_time)).max(0);
     let patience = (interval * STALLED_INTERVALS).max(STALLED_AT_LEAST);
     if u128::from(since.unsigned_abs()) > patience.as_millis() {
         let silence = duration::show(std::time::Duration::from_secs(since.unsigned_abs() / 1000));

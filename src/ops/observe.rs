@@ -39,7 +39,12 @@ pub async fn jobs(services: &Services, environment: Option<&str>) -> Result<Vec<
         if !looks.contains_key(&cluster) {
             looks.insert(cluster.clone(), look(services, &cluster).await);
         }
-        answer.push(describe(services, &job, newest.as_ref(), &looks[&cluster])?);
+        let facts = describe(services, &job, newest.as_ref(), &looks[&cluster])?;
+        // Removed, and gone without anybody seeing how.
+        if job.desired == "absent" && matches!(facts["state"].as_str(), Some("VANISHED" | "ENDED UNSEEN")) {
+            continue;
+        }
+        answer.push(facts);
     }
     Ok(answer)
 }

@@ -6,6 +6,7 @@ mod outlook;
 use look::{Look, basis, look};
 use serde_json::{Value, json};
 
+use super::cluster::Start;
 use super::connection::Connection;
 use super::deploy::{Intent, Options, spec_text};
 use super::services::Services;
@@ -16,6 +17,7 @@ use crate::base::{Error, Result, clock, code, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{Artifact, JobSpec, Program};
 use crate::model::plan::{Action, Change};
+use crate::model::running_configuration::keeps_checkpoints;
 use crate::model::spec_difference;
 use crate::model::upgrade::{Ending, Mode};
 
@@ -219,9 +221,9 @@ pub async fn wish(
 /// `job.not_found`, `state.*`.
 pub async fn end(services: &Services, environment: &str, name: &str, planned: bool, action: Action) -> Result<Planned> {
     let (state, stays) = match action {
-        Action::Stop => ("FINISHED", "with a savepoint"),
-        Action::Remove => ("FINISHED", "with a savepoint, and is not desired any more"),
-        _ => ("CANCELED", "its newest checkpoint stays"),
+        Action::Stop => ("FINISHED", Some("with a savepoint")),
+        Action::Remove => ("FINISHED", Some("with a savepoint, and is not desired any more")),
+        _ => ("CANCELED", None),
     };
     let change = |action, note: String| Change::new(action, name, vec![note]);
     let facts = |state: &str| json!({ "name": name, "environment": environment, "state": state, "planned": true });
@@ -241,12 +243,32 @@ pub async fn end(services: &Services, environment: &str, name: &str, planned: bo
         let note = format!("attempt {} is {end} already", newest.number);
         return Ok(Planned { change: change(Action::Noop, note), facts: facts(end) });
     }
+    let stays = match stays {
+        Some(stays) => stays,
+        None => left_by_cancel(services, &newest).await,
+    };
     let note = format!("attempt {} on `{}`; {stays}", newest.number, newest.cluster);
     let mut change = change(action, note);
     change.outlook.identity = Some(services.identity(environment, name).prefix());
     change.outlook.newest_state = outlook::newest_state(services, Some(&job))?;
     change.outlook.steps = vec![outlook::ending(newest.number, action != Action::Cancel)];
     Ok(Planned { change, facts: facts(state) })
+}
+
+/// What a cancel leaves of an attempt, in words: a job that somebody else started may not keep its checkpoints.
+async fn left_by_cancel(services: &Services, attempt: &Attempt) -> &'static str {
+    let asked = async {
+        let connection = services.clusters.connect(&attempt.cluster, Start::No).await?;
+        connection.checkpoint_configuration(&attempt.flink_id).await
+    };
+    match asked.await {
+        Ok(Some(configuration)) if keeps_checkpoints(&configuration) => "its newest checkpoint stays",
+        Ok(Some(_)) => {
+            "Flink deletes its newest checkpoint with it, as its configuration says: `stop` takes a savepoint"
+        }
+        Ok(None) => "it takes no checkpoints",
+        Err(_) => "whether its newest checkpoint stays is not known: its cluster does not tell",
+    }
 }
 
 fn blocked(services: &Services, spec: &JobSpec, action: Action, newest: Option<&Attempt>, error: Error) -> Planned {

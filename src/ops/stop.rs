@@ -7,14 +7,15 @@ use super::cluster::Start;
 use super::services::Services;
 use super::standing::lock;
 use super::wait::job_not_found;
-use super::{ledger, savepoint};
-use crate::base::{Error, Result, code};
+use super::{deploy, ledger, savepoint};
+use crate::base::{Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
 use crate::model::run::Run;
 use crate::model::snapshot::SnapshotStatus;
 
-/// Stops the newest attempt of a job with a savepoint and waits until it has ended. One that has ended stays as it is.
+/// Stops the newest attempt of a job with a savepoint and waits until it has ended. One that has ended stays as it is; so
+/// does one that its JobManager does not know any more, when nothing of it can write: it is not to be brought back.
 ///
 /// Where the savepoint cannot be taken, what was desired before is desired again: the job runs on.
 ///
@@ -63,12 +64,19 @@ async fn newest_stopped(services: &Services, run: &Run, environment: &str, name:
     if let Some(end) = ended(&settled) {
         return answer(&settled, &end, "stopped");
     }
-    let Some(seen) = connection.listed(&newest.flink_id).await? else {
-        return Err(Error::new(
-            &code::FLINK_JOB_NOT_FOUND,
-            format!("the JobManager of `{}` does not know attempt {} of `{name}`", connection.name, newest.number),
-        )
-        .hint("`tidegate ps` says what is known of it; nothing was stopped"));
+    // One that went down with its JobManager may come back with high availability, and its tasks write for a while.
+    let listed = deploy::look(services, &connection, Some(&settled), None).await?;
+    let Some(seen) = listed.into_iter().find(|listing| listing.id == newest.flink_id) else {
+        let (state, why) = if connection.incarnation().await? == newest.incarnation {
+            ("ENDED UNSEEN", "has forgotten how it ended")
+        } else {
+            ("VANISHED", "has restarted and does not know it")
+        };
+        services.clusters.progress(&format!(
+            "{name}: attempt {} is {state}: the JobManager of `{}` {why}; no savepoint was taken",
+            newest.number, connection.name
+        ));
+        return answer(&settled, state, "nothing");
     };
     if is_terminal(&seen.state) {
         ledger::end(services, &connection, &newest, &seen).await?;

@@ -1,5 +1,6 @@
 //! What is wished of a job that is recorded: to start it, start it anew, go back to an earlier revision, or rescale it.
 
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,10 +14,11 @@ use super::services::Services;
 use super::standing::{is_same_job, lock, revision_spec, submitted_spec};
 use super::wait::job_not_found;
 use crate::base::{Error, Result, clock, code, counted};
-use crate::drivers::flink::Version;
+use crate::drivers::flink::{Bounds, JobDetail, Requirement, Version};
 use crate::model::attempt::{Attempt, StepKey, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::is_terminal;
+use crate::model::rescale::{self, Operator};
 use crate::model::revision::{self, Revision, RevisionKind};
 use crate::model::run::Run;
 use crate::model::snapshot::SnapshotStatus;
@@ -130,11 +132,15 @@ pub fn resolve(services: &Services, job: &JobRow, wish: Wish, step: Option<&Step
     Ok(Resolved { spec, intent, note })
 }
 
+/// Whether a run can be resumed and nobody is at it.
+pub(super) fn has_died(services: &Services, run: i64) -> Result<bool> {
+    Ok(services.store.run(run)?.status.is_open() && !services.store.is_locked(&format!("run-{run}")))
+}
+
 /// Whether the newest revision is a rollback, to the revision that is asked for, whose run died and may be resumed.
 fn died_in(services: &Services, newest: &Revision, to: Option<u32>) -> Result<bool> {
     let is_it = newest.kind == RevisionKind::Rollback && to.is_none_or(|to| newest.origin == Some(to));
-    let run = newest.step.run;
-    Ok(is_it && services.store.run(run)?.status.is_open() && !services.store.is_locked(&format!("run-{run}")))
+    Ok(is_it && has_died(services, newest.step.run)?)
 }
 
 fn target<'a>(job: &JobRow, revisions: &'a [Revision], to: Option<u32>) -> Result<&'a Revision> {
@@ -205,41 +211,86 @@ async fn rescaled_live(
     if version < Version::new(1, 18) || !scheduler.eq_ignore_ascii_case("adaptive") {
         return Ok(None);
     }
-    let runs = connection.job(&attempt.flink_id).await?.is_some_and(|job| !is_terminal(&job.state));
-    if !runs {
+    let runs = connection.client.job(&attempt.flink_id).await?.filter(|job| !is_terminal(job.state.as_str()));
+    let Some(runs) = runs else { return Ok(None) };
+    let mut wanted = connection.client.requirements(&attempt.flink_id).await?;
+    let operators = operators(&runs, &wanted);
+    if operators.is_empty() {
         return Ok(None);
     }
+    let own = match old.parallelism {
+        Some(parallelism) => parallelism,
+        None => {
+            let set = connection.setting_of(&old, &["parallelism.default"]).await?;
+            set.and_then(|text| text.trim().parse().ok()).unwrap_or(1)
+        }
+    };
+    let following = rescale::following(&operators, own, parallelism)
+        .map_err(|limit| too_much(services, &job.name, parallelism, limit))?;
+    let following: HashSet<&str> = following.into_iter().map(|operator| operator.id.as_str()).collect();
+    for (_, requirement) in wanted.iter_mut().filter(|(id, _)| following.contains(id.as_str())) {
+        let bounds = &mut requirement.parallelism;
+        *bounds = Bounds { lower_bound: bounds.lower_bound.min(parallelism), upper_bound: parallelism };
+    }
+    // What Flink refuses is not wished any more: the next start would make up for it. A process that dies in between
+    // leaves a step that asks for the same again.
+    connection.client.require(&attempt.flink_id, &wanted).await?;
     let mut revision = deploy::revision(services, acting, spec, &resolved.intent)?;
     revision.number = services.store.desire(run, &spec.identity, &spec.cluster, "running", &revision)?;
-    connection.client.require_parallelism(&attempt.flink_id, parallelism).await?;
-    reached(services, &connection, &attempt, &job.name, parallelism).await?;
     services.store.rescale_attempt(&attempt, &revision)?;
+    reached(services, &connection, &attempt, &job.name, (&following, parallelism)).await?;
     let listing = connection.job(&attempt.flink_id).await?;
     Ok(Some(facts::of(&connection, spec, &attempt, listing.as_ref(), "rescaled")))
 }
 
-/// Waits until all vertices run with a parallelism.
+/// The operators of a job that runs, with what they are asked to run with.
+fn operators(runs: &JobDetail, wanted: &BTreeMap<String, Requirement>) -> Vec<Operator> {
+    let vertex = |id: &str| runs.vertices.iter().find(|vertex| vertex.id == id);
+    let operator = |(id, requirement): (&String, &Requirement)| Operator {
+        id: id.clone(),
+        name: vertex(id).map_or_else(|| id.clone(), |vertex| vertex.name.clone()),
+        parallelism: requirement.parallelism.upper_bound,
+        most: vertex(id).and_then(|vertex| u32::try_from(vertex.max_parallelism?).ok()).filter(|most| *most > 0),
+    };
+    wanted.iter().map(operator).collect()
+}
+
+fn too_much(services: &Services, name: &str, parallelism: u32, limit: &Operator) -> Error {
+    let most = limit.most.unwrap_or(1);
+    // Its name can hold literals of the SQL.
+    let operator = services.secrets.mask(&limit.name);
+    Error::new(&code::ARGUMENT_INVALID, format!("`{name}` cannot run with parallelism {parallelism}"))
+        .caused_by(format!("its operator `{operator}` can have {most} at most, its `maxParallelism`"))
+        .hint("nothing was changed; `pipeline.max-parallelism` sets it, for a job that starts without state")
+}
+
+/// Waits until the vertices that follow run with a parallelism.
 async fn reached(
     services: &Services,
     connection: &Connection,
     attempt: &Attempt,
     name: &str,
-    parallelism: u32,
+    (following, parallelism): (&HashSet<&str>, u32),
 ) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let mut last = None;
     loop {
         let Some(job) = connection.client.job(&attempt.flink_id).await? else { return Ok(()) };
         let tasks = job.tasks();
-        let has = job.vertices.iter().map(|vertex| vertex.parallelism).max().unwrap_or(0);
-        if has == parallelism.cast_signed() && tasks.running == tasks.total {
+        let mut vertices = job.vertices.iter().filter(|vertex| following.contains(vertex.id.as_str()));
+        let other = vertices.find(|vertex| vertex.parallelism != parallelism.cast_signed());
+        let has = other.map_or(parallelism.cast_signed(), |vertex| vertex.parallelism);
+        if other.is_none() && tasks.running == tasks.total {
             return Ok(());
         }
         if Instant::now() >= deadline {
             let free = connection.client.overview().await?.slots_available;
             return Err(Error::new(
                 &code::JOB_TIMEOUT,
-                format!("`{name}` runs with parallelism {has} 60 s after {parallelism} was asked for"),
+                format!(
+                    "`{name}` has parallelism {has}, and {} of its {} tasks run, 60 s after {parallelism} was asked for",
+                    tasks.running, tasks.total
+                ),
             )
             .hint(format!(
                 "Flink goes on trying, with {}; it takes what it can get",

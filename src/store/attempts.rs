@@ -247,11 +247,11 @@ impl Store {
         Ok(self.attempts_of_step(step)?.pop())
     }
 
-    /// Records what the stability gate found of an attempt, once.
+    /// Records what the stability gate found of an attempt, once, and the step that found it.
     ///
     /// # Errors
     /// `state.*`.
-    pub fn judge_attempt(&self, attempt: &Attempt, verdict: &str, why: &str) -> Result<()> {
+    pub fn judge_attempt(&self, attempt: &Attempt, step: &StepKey, verdict: &str, why: &str) -> Result<()> {
         self.write(Durability::Full, |transaction| {
             let changed = transaction
                 .execute(
@@ -260,11 +260,29 @@ impl Store {
                 )
                 .map_err(sql)?;
             if changed == 1 {
-                let data = serde_json::json!({ "why": why }).to_string();
-                add_event(transaction, attempt.job, attempt.number, Some(attempt.step.run), verdict, &data)?;
+                let data = serde_json::json!({ "why": why, "step": step }).to_string();
+                add_event(transaction, attempt.job, attempt.number, Some(step.run), verdict, &data)?;
             }
             Ok(())
         })
+    }
+
+    /// The attempt of a job of which a step found this verdict, if it came so far, with the reason that it gave.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn judged_by(&self, job: i64, step: &StepKey, verdict: &str) -> Result<Option<(Attempt, String)>> {
+        let found = self.events(job)?.into_iter().rev().find_map(|event| {
+            if event.kind != verdict || event.run != Some(step.run) {
+                return None;
+            }
+            let data: serde_json::Value = serde_json::from_str(&event.data).ok()?;
+            let by: StepKey = serde_json::from_value(data.get("step")?.clone()).ok()?;
+            let why = data.get("why").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+            (by == *step).then_some((event.attempt?, why))
+        });
+        let Some((number, why)) = found else { return Ok(None) };
+        Ok(self.attempt(job, number)?.map(|attempt| (attempt, why)))
     }
 
     /// Records that a running attempt has another parallelism now, and so runs another revision.

@@ -26,7 +26,7 @@ fn files(folder: &Path) -> Vec<(String, String)> {
 }
 
 /// The Maven project of the tests, in a repository.
-fn maven_project(folder: &Path) -> Repository {
+pub(crate) fn maven_project(folder: &Path) -> Repository {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/maven-project");
     let files = files(&source);
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -34,7 +34,7 @@ fn maven_project(folder: &Path) -> Repository {
 }
 
 /// Whether there is Maven here. Where not, says by name what does not run; on the build machine that is a failure.
-fn has_maven(test: &str) -> bool {
+pub(crate) fn has_maven(test: &str) -> bool {
     let why = match Command::new("mvn").arg("-version").output() {
         Ok(output) if output.status.success() => return true,
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),

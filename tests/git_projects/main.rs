@@ -5,6 +5,9 @@
 #![allow(dead_code, reason = "each test uses a part of what is shared")]
 
 mod builds;
+mod deployed;
+#[path = "../support/workspace.rs"]
+mod flink;
 #[path = "../support/git_http.rs"]
 mod git_http;
 #[path = "../support/git_repository.rs"]

@@ -6,11 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and prints its counts")]
 
 mod desired;
+mod gate;
 mod matrix;
 mod records;
+mod rescale;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
+mod vanished;
 
 use support::fake_flink::{FakeFlink, Fault, Reply};
 use support::sandbox::{Ended, Sandbox};

@@ -120,6 +120,32 @@ fn differences_from_what_is_recorded_are_told_and_nothing_is_concluded_from_sile
     flink.listen();
 }
 
+/// The clocks of two machines differ: a job that Flink has started in our future has not been without a checkpoint since.
+#[test]
+fn a_clock_that_is_ahead_is_no_stalled_checkpoint() {
+    let (flink, sandbox) = stage();
+    flink.with(|cluster| cluster.clock_ahead = 300_000);
+    done(&sandbox.run(&["restart", "steady"]));
+    let drift = sandbox.run(&["drift"]);
+    assert_eq!(drift.code(), Some(0), "{}", drift.said);
+}
+
+#[test]
+fn a_plan_says_what_a_cancel_leaves() {
+    let (flink, sandbox) = stage();
+    std::fs::write(sandbox.path().join("scripts/end.rhai"), "job::get(\"steady\").cancel();\n").unwrap();
+    let plan = || sandbox.run(&["plan", "end"]).said;
+    assert!(plan().contains("its newest checkpoint stays"), "{}", plan());
+    flink.with(|cluster| cluster.checkpoint_configuration["externalization"]["delete_on_cancellation"] = true.into());
+    let deletes = plan();
+    assert!(deletes.contains("Flink deletes its newest checkpoint with it"), "{deletes}");
+    assert!(!deletes.contains("stays"), "{deletes}");
+    flink.refuse();
+    let silent = plan();
+    assert!(silent.contains("whether its newest checkpoint stays is not known"), "{silent}");
+    flink.listen();
+}
+
 #[test]
 fn a_plan_is_applied_only_where_nothing_has_changed() {
     let (flink, sandbox) = stage();

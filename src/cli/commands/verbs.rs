@@ -11,7 +11,9 @@ use crate::script::runner::{self, Script};
 const STOP: &str = r#"fn options() { #{ job: params::string("the job") } }
 let job = job::get(params::get("job")).stop();
 let which = "`" + job.name + "` (attempt " + job.attempt + ")";
-log::info(if job.action == "stopped" { which + " is stopped" } else { which + " was " + job.state + " already" });
+if job.state == "VANISHED" || job.state == "ENDED UNSEEN" {
+    log::info(which + " is gone, and it should be stopped from now on; `tidegate start " + job.name + "` goes on from its newest state, where that can be found");
+} else { log::info(if job.action == "stopped" { which + " is stopped" } else { which + " was " + job.state + " already" }); }
 if job.checkpoint != () { log::info("its newest state: " + job.checkpoint); }
 "#;
 

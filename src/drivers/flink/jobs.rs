@@ -8,7 +8,7 @@ use super::answer;
 use super::checkpoints::Checkpoints;
 use super::client::{Client, shown};
 use super::exceptions::{Exceptions, ExceptionsAnswer};
-use super::types::{JobDetail, JobOverview, JobState, JobsOverview, KeyedValue};
+use super::types::{JobDetail, JobOverview, JobState, JobsOverview, KeyedValue, Requirement};
 use crate::base::Result;
 use crate::drivers::http::{Body, Keep, Method};
 
@@ -84,24 +84,28 @@ impl Client {
         Ok(answer.map(|mut answer| answer.get_mut("plan").map(Value::take).unwrap_or(answer)))
     }
 
-    /// Asks the adaptive scheduler for a parallelism of all vertices of a job that runs; it takes what the slots allow.
+    /// What the adaptive scheduler is asked for each vertex of a job, by the vertex's id.
     ///
-    /// `PUT /jobs/:id/resource-requirements`, since 1.18 (`JobResourcesRequirementsUpdateHandler`). Asking twice is asking once.
+    /// `GET /jobs/:id/resource-requirements`, since 1.18 (`JobResourceRequirementsHandler`).
     ///
     /// # Errors
     /// As [`Client::overview`].
-    pub async fn require_parallelism(&self, id: &str, parallelism: u32) -> Result<()> {
+    pub async fn requirements(&self, id: &str) -> Result<BTreeMap<String, Requirement>> {
+        self.read(&["jobs", id, "resource-requirements"]).await
+    }
+
+    /// Asks the adaptive scheduler for these; it takes what the slots allow. Every vertex has to be among them. Asking twice
+    /// is asking once.
+    ///
+    /// `PUT /jobs/:id/resource-requirements`, since 1.18 (`JobResourcesRequirementsUpdateHandler`).
+    ///
+    /// # Errors
+    /// As [`Client::overview`].
+    pub async fn require(&self, id: &str, wanted: &BTreeMap<String, Requirement>) -> Result<()> {
         let segments = ["jobs", id, "resource-requirements"];
-        let mut wanted: Value = self.read(&segments).await?;
-        for vertex in wanted.as_object_mut().into_iter().flat_map(|vertices| vertices.values_mut()) {
-            if let Some(bounds) = vertex.get_mut("parallelism") {
-                *bounds = serde_json::json!({ "lowerBound": 1, "upperBound": parallelism });
-            }
-        }
         let asked = self.asked(&Method::PUT, &shown(&segments));
-        let sent = self
-            .exchange(Method::PUT, self.url(&segments), Body::Json(wanted), self.answer_timeout(), Keep::Whole)
-            .await?;
+        let body = Body::Json(serde_json::json!(wanted));
+        let sent = self.exchange(Method::PUT, self.url(&segments), body, self.answer_timeout(), Keep::Whole).await?;
         let answer = sent.map_err(|failure| asked.unreachable(&failure))?;
         if answer.status == 200 && answer.text().trim().is_empty() {
             return Ok(());

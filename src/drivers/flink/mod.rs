@@ -18,7 +18,7 @@ pub use jars::{ClaimMode, Jar, Planning, RunRequest, Submission};
 pub use jobs::Cancellation;
 pub use logs::{Log, LogFile, Tail, TaskManager};
 pub use savepoints::{Disposal, SavepointRequest, SavepointStatus, Triggered};
-pub use types::{Incarnation, JobDetail, JobOverview, JobState, Overview, TaskCounts, Vertex};
+pub use types::{Bounds, Incarnation, JobDetail, JobOverview, JobState, Overview, Requirement, TaskCounts, Vertex};
 pub use version::Version;
 
 #[cfg(test)]

@@ -292,11 +292,31 @@ pub struct Vertex {
     pub name: String,
     /// Its number of tasks; -1 while the batch scheduler has not decided.
     pub parallelism: i32,
+    /// The most that it can have; none where Flink does not tell.
+    #[serde(rename = "maxParallelism", default)]
+    pub max_parallelism: Option<i32>,
     /// The state of the vertex.
     pub status: String,
     /// Its tasks.
     #[serde(default)]
     pub tasks: TaskCounts,
+}
+
+/// What the adaptive scheduler is asked for a vertex.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Requirement {
+    /// How many tasks.
+    pub parallelism: Bounds,
+}
+
+/// From how many to how many; as many as the slots allow.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bounds {
+    /// With fewer it does not run.
+    pub lower_bound: u32,
+    /// It never has more.
+    pub upper_bound: u32,
 }
 
 /// A moment that Flink writes as -1 while it has not come.

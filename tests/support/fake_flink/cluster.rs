@@ -65,6 +65,14 @@ pub struct Cluster {
     pub checkpoints_dir: Option<String>,
     /// How each job takes checkpoints, as REST tells it.
     pub checkpoint_configuration: Value,
+    /// Whether it has the adaptive scheduler.
+    pub adaptive: bool,
+    /// What the operators of the next jobs have as parallelism that the job's own does not change.
+    pub fixed: Vec<u32>,
+    /// The most that an operator of the next jobs can have.
+    pub max_parallelism: u32,
+    /// How far its clock is ahead, in milliseconds.
+    pub clock_ahead: u64,
     /// The savepoints that were deleted.
     pub disposed: Vec<String>,
     /// What became of the savepoints that were asked for, by trigger id.
@@ -95,6 +103,10 @@ impl Cluster {
             checkpoint_configuration: json!({"mode": "exactly_once", "interval": 1000, "timeout": 600_000, "min_pause": 0,
                 "max_concurrent": 1, "externalization": {"enabled": true, "delete_on_cancellation": false},
                 "state_backend": "HashMapStateBackend", "unaligned_checkpoints": false, "tolerable_failed_checkpoints": 0}),
+            adaptive: false,
+            fixed: Vec::new(),
+            max_parallelism: 128,
+            clock_ahead: 0,
             disposed: Vec::new(),
             triggers: BTreeMap::new(),
             jobs: BTreeMap::new(),
@@ -171,6 +183,12 @@ impl Cluster {
         job.savepoint = Some((number, path.clone()));
         self.end(job_id, "FINISHED");
         path
+    }
+
+    /// The parallelism of each vertex of a job: what follows the job's own first.
+    pub fn parallelisms(&self, job_id: &str) -> Vec<u32> {
+        let job = &self.jobs[job_id];
+        job.vertices().map(|(_, _, parallelism)| parallelism).collect()
     }
 
     /// Deletes the checkpoints of a job; REST goes on listing them, as `discarded`.
@@ -272,9 +290,11 @@ impl Cluster {
         let job = Job {
             name,
             begun: execution.map_or_else(Instant::now, |execution| self.executions[execution].begun),
-            begun_millis: millis(),
+            begun_millis: millis() + self.clock_ahead,
             bounded,
             parallelism,
+            fixed: self.fixed.clone(),
+            max_parallelism: self.max_parallelism,
             end: None,
             cancelled_at: None,
             forced: None,
@@ -303,6 +323,7 @@ impl Cluster {
             ("heartbeat.timeout", "500".to_owned()),
             ("state.savepoints.dir", "file:/savepoints".to_owned()),
         ];
+        set.extend(self.adaptive.then(|| ("jobmanager.scheduler", "adaptive".to_owned())));
         set.extend(self.checkpoints_dir.clone().map(|folder| ("state.checkpoints.dir", folder)));
         set.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
     }
@@ -423,6 +444,14 @@ impl Cluster {
             },
             ("GET", ["status"]) => Reply::json(200, &json!({"status": job.state().0})),
             ("GET", ["plan"]) => Reply::json(200, &json!({"plan": {"jid": id, "name": job.name, "nodes": []}})),
+            ("GET", ["resource-requirements"]) => Reply::json(200, &job.requirements()),
+            ("PUT", ["resource-requirements"]) => {
+                let wanted = serde_json::from_slice(&request.body).unwrap();
+                match self.job(id).require(&wanted) {
+                    Ok(()) => Reply::json(200, &json!({})),
+                    Err(why) => Reply::errors(400, &rest_exception(&why)),
+                }
+            }
             ("GET", ["exceptions"]) => Reply::json(200, &job.exceptions(self.is_new())),
             ("GET", ["checkpoints"]) => Reply::json(200, &job.checkpoints()),
             ("GET", ["metrics"]) => {

@@ -10,6 +10,9 @@ pub(super) struct Job {
     pub(super) begun_millis: u64,
     pub(super) bounded: bool,
     pub(super) parallelism: u32,
+    /// What other operators have, whatever the job's own is.
+    pub(super) fixed: Vec<u32>,
+    pub(super) max_parallelism: u32,
     /// Its terminal state and when it was reached.
     pub(super) end: Option<(&'static str, Instant)>,
     /// When it will be, or was, CANCELED.
@@ -82,8 +85,9 @@ impl Job {
         let mut tasks = json!({"running": 0, "canceling": 0, "canceled": 0, "total": 0, "created": 0, "scheduled": 0,
             "deploying": 0, "reconciling": 0, "finished": 0, "initializing": 0, "failed": 0});
         if let Some(name) = self.task_state() {
-            tasks[name.to_lowercase()] = json!(self.parallelism);
-            tasks["total"] = json!(self.parallelism);
+            let total: u32 = self.vertices().map(|(_, _, parallelism)| parallelism).sum();
+            tasks[name.to_lowercase()] = json!(total);
+            tasks["total"] = json!(total);
         }
         let mut overview = json!({"jid": id, "name": self.name, "start-time": start, "end-time": end, "duration": duration,
             "state": self.state().0, "last-modification": start, "tasks": tasks});
@@ -96,21 +100,49 @@ impl Job {
 
     pub(super) fn detail(&self, id: &str) -> Value {
         let (start, end, duration) = self.times();
-        let vertices: Vec<Value> = self
-            .task_state()
-            .map(|state| {
-                let mut tasks = json!({"CREATED": 0, "SCHEDULED": 0, "DEPLOYING": 0, "INITIALIZING": 0, "RUNNING": 0,
-                    "FINISHED": 0, "CANCELING": 0, "CANCELED": 0, "FAILED": 0, "RECONCILING": 0});
-                tasks[state] = json!(self.parallelism);
-                json!({"id": "bc764cd8ddf7a0cff126f51c16239658", "name": "Source: src -> Sink: out",
-                    "parallelism": self.parallelism, "maxParallelism": 128, "status": state, "start-time": start,
-                    "end-time": end, "duration": duration, "tasks": tasks})
-            })
-            .into_iter()
-            .collect();
+        let vertex = |state: &str, (id, name, parallelism): (String, &str, u32)| {
+            let mut tasks = json!({"CREATED": 0, "SCHEDULED": 0, "DEPLOYING": 0, "INITIALIZING": 0, "RUNNING": 0,
+                "FINISHED": 0, "CANCELING": 0, "CANCELED": 0, "FAILED": 0, "RECONCILING": 0});
+            tasks[state] = json!(parallelism);
+            json!({"id": id, "name": name, "parallelism": parallelism, "maxParallelism": self.max_parallelism,
+                "status": state, "start-time": start, "end-time": end, "duration": duration, "tasks": tasks})
+        };
+        let state = self.task_state();
+        let vertices: Vec<Value> =
+            state.into_iter().flat_map(|state| self.vertices().map(move |one| vertex(state, one))).collect();
         json!({"jid": id, "name": self.name, "isStoppable": false, "state": self.state().0, "job-type": "STREAMING",
             "start-time": start, "end-time": end, "duration": duration, "maxParallelism": -1, "now": millis(),
             "timestamps": {}, "vertices": vertices, "status-counts": {}, "plan": {"jid": id, "name": self.name, "nodes": []}})
+    }
+
+    /// Id, name and parallelism of each vertex.
+    pub(super) fn vertices(&self) -> impl Iterator<Item = (String, &'static str, u32)> {
+        let own = ("bc764cd8ddf7a0cff126f51c16239658".to_owned(), "Source: src -> Sink: out", self.parallelism);
+        let fixed = self.fixed.iter().zip(1..);
+        std::iter::once(own).chain(fixed.map(|(has, number): (&u32, u32)| (format!("{number:032x}"), "Ordered", *has)))
+    }
+
+    /// What `resource-requirements` tells.
+    pub(super) fn requirements(&self) -> Value {
+        let bounds = |has: u32| json!({"parallelism": {"lowerBound": 1, "upperBound": has}});
+        self.vertices().map(|(id, _, parallelism)| (id, bounds(parallelism))).collect::<serde_json::Map<_, _>>().into()
+    }
+
+    /// What a change of them does: all, or nothing and why.
+    pub(super) fn require(&mut self, wanted: &Value) -> Result<(), String> {
+        let ids: Vec<String> = self.vertices().map(|(id, _, _)| id).collect();
+        let upper = |id: &String| {
+            let bound =
+                wanted[id]["parallelism"]["upperBound"].as_u64().ok_or_else(|| format!("no bounds for {id}"))?;
+            u32::try_from(bound).map_err(|error| error.to_string())
+        };
+        let bounds = ids.iter().map(upper).collect::<Result<Vec<_>, _>>()?;
+        if let Some(bound) = bounds.iter().find(|bound| **bound > self.max_parallelism) {
+            return Err(format!("The requested parallelism {bound} exceeds the maximum {}.", self.max_parallelism));
+        }
+        self.parallelism = bounds[0];
+        self.fixed = bounds[1..].to_vec();
+        Ok(())
     }
 
     pub(super) fn exceptions(&self, is_new: bool) -> Value {
