@@ -11,7 +11,7 @@ use super::stability::{Gate, UNSTABLE};
 use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
-use super::{class_path, ledger, left_behind, savepoint, secret_marks, state_guard, upgrade};
+use super::{class_path, ledger, left_behind, run_request, savepoint, secret_marks, state_guard, upgrade};
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
@@ -107,7 +107,7 @@ pub(super) async fn bring(
         standing::superseded(services, job, &attempt, acting)?;
         // Before anything ends: what cannot start must not cost what runs.
         class_path::ensure(services, spec, &connection).await?;
-        submit::can_be_sent(services, &connection, spec).await?;
+        run_request::can_be_sent(services, &connection, spec).await?;
         upgrade::end(services, run, home, spec, &attempt, options).await?;
         checked = true;
         listed = home.jobs().await?;
@@ -195,6 +195,8 @@ pub(super) async fn look(
         return Ok(listed);
     }
     if let Some((job, options)) = guard {
+        // Somebody may have started it by hand since: that is told, and not how to start it from nothing.
+        live(services, &services.identity(&job.environment, &job.name), &connection.name, &listed)?;
         state_guard::newest_state(services, &[connection], job, options.allow_state_loss.as_deref()).await.map(drop)?;
     }
     let afterlife = connection.afterlife().await?;

@@ -37,6 +37,7 @@ pub mod query;
 pub mod refusal;
 pub mod remove;
 pub mod render;
+mod run_request;
 pub mod savepoint;
 mod secret_marks;
 pub mod services;

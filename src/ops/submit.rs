@@ -6,19 +6,16 @@
 
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-
 use super::connection::Connection;
 use super::refusal;
+use super::run_request::{self, RETAIN, RETENTION};
 use super::services::Services;
 use super::upload;
 use crate::base::clock;
 use crate::base::{Error, Result, code};
-use crate::drivers::flink::{ClaimMode, RunRequest, Submission as Answer, Version};
-use crate::drivers::payload::RUNNER_CLASS;
+use crate::drivers::flink::{Submission as Answer, Version};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
-use crate::model::statement::{Kind, Statement};
 
 /// How long an unanswered submission is pursued before the run stops and waits.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,10 +31,6 @@ pub enum Sent {
     /// An earlier process may have sent it.
     Perhaps,
 }
-
-/// The option that keeps the checkpoints of a job that is cancelled, and its value.
-const RETENTION: &str = "execution.checkpointing.externalized-checkpoint-retention";
-const RETAIN: &str = "RETAIN_ON_CANCELLATION";
 
 /// Sends an open attempt and records what came of it.
 ///
@@ -99,7 +92,7 @@ pub async fn drive(
         let request = match &mut request {
             Some(request) => request,
             // Secrets are resolved once: the request that is sent again is the same.
-            none => match self::request(
+            none => match run_request::request(
                 services,
                 version,
                 retains,
@@ -280,89 +273,6 @@ impl Pursuit<'_> {
         }
         Err(self.refused(duplicate(self.attempt, self.spec))?)
     }
-}
-
-/// Looks whether a spec could be sent: its jars are whole and on the cluster, its secrets can be resolved. Asked before what runs is
-/// ended for it.
-///
-/// # Errors
-/// `secret.*`, `file.*`, `flink.*`.
-pub(super) async fn can_be_sent(services: &Services, connection: &Connection, spec: &JobSpec) -> Result<()> {
-    let payload = upload::payload(services, spec)?;
-    let version = Version::parse(&connection.client.overview().await?.flink_version)?;
-    request(services, version, true, "", None, false, spec)?;
-    upload::ensure(&connection.client, &payload, false).await.map(drop)
-}
-
-/// The request that starts, or plans, a job under an id.
-///
-/// # Errors
-/// `secret.missing`.
-pub(super) fn request(
-    services: &Services,
-    version: Version,
-    retains: bool,
-    job_id: &str,
-    restored_from: Option<&str>,
-    allow_non_restored_state: bool,
-    spec: &JobSpec,
-) -> Result<RunRequest> {
-    let mut configuration = spec.configuration.clone();
-    let (entry_class, program_args) = match &spec.program {
-        Program::Sql { statements, .. } => {
-            let mut arguments = Vec::new();
-            if let Some(mode) = spec.configuration.get("execution.runtime-mode") {
-                arguments.extend(["--mode".to_owned(), mode.to_lowercase()]);
-            }
-            for statement in statements {
-                let (kind, text) = match &statement.kind {
-                    Kind::Set { key, value } => ("set", format!("{key}\0{}", services.secrets.reveal(value)?)),
-                    Kind::Reset { key } => ("reset", key.clone().unwrap_or_default()),
-                    Kind::Definition => ("define", services.secrets.reveal(&statement.text)?),
-                    Kind::Insert => ("insert", services.secrets.reveal(&statement.text)?),
-                    Kind::CreateTableAs | Kind::ExecutePlan => ("execute", services.secrets.reveal(&statement.text)?),
-                };
-                let encoded = base64::engine::general_purpose::URL_SAFE.encode(text);
-                arguments.extend(["--statement".to_owned(), kind.to_owned(), encoded]);
-            }
-            let submits_itself =
-                |statement: &Statement| matches!(statement.kind, Kind::CreateTableAs | Kind::ExecutePlan);
-            if !version.takes_options() && !statements.iter().any(submits_itself) {
-                // The inserts are submitted when all statements are done, so options may come last: the numbers of the
-                // statements, which errors name, stay. What the SQL sets itself wins.
-                let own = |key: &str| {
-                    statements.iter().any(|one| matches!(&one.kind, Kind::Set { key: set, .. } if set == key))
-                };
-                for (key, value) in std::mem::take(&mut configuration) {
-                    if !own(&key) && key != "execution.runtime-mode" {
-                        let encoded = base64::engine::general_purpose::URL_SAFE.encode(format!("{key}\0{value}"));
-                        arguments.extend(["--statement".to_owned(), "set".to_owned(), encoded]);
-                    }
-                }
-            }
-            (Some(RUNNER_CLASS.to_owned()), arguments)
-        }
-        Program::Jar { main_class, arguments, .. } => {
-            if !version.takes_options() && retains {
-                configuration.remove("pipeline.name");
-                configuration.remove(RETENTION);
-            }
-            let arguments = arguments.iter().map(|argument| services.secrets.reveal(argument));
-            (main_class.clone(), arguments.collect::<Result<_>>()?)
-        }
-        Program::Adopted { id, .. } => return Err(upload::adopted(&spec.identity.job, id)),
-    };
-    Ok(RunRequest {
-        version,
-        job_id: job_id.to_owned(),
-        entry_class,
-        program_args,
-        parallelism: spec.parallelism,
-        savepoint_path: restored_from.map(str::to_owned),
-        allow_non_restored_state,
-        claim_mode: restored_from.map(|_| ClaimMode::NoClaim),
-        configuration,
-    })
 }
 
 fn forgotten(attempt: &Attempt, spec: &JobSpec, connection: &Connection) -> Error {

@@ -3,8 +3,8 @@
 use super::class_path;
 use super::cluster::Start;
 use super::refusal;
+use super::run_request;
 use super::services::Services;
-use super::submit;
 use super::upload;
 use crate::base::{Error, Result, code};
 use crate::drivers::flink::{Planning, Version};
@@ -37,7 +37,7 @@ pub async fn validate(services: &Services, spec: &JobSpec, catalogs: &[String]) 
     let version = Version::parse(&connection.client.overview().await?.flink_version)?;
     class_path::ensure(services, spec, &connection).await?;
     let payload = upload::payload(services, spec)?;
-    let request = submit::request(services, version, true, &"0".repeat(32), None, false, spec)?;
+    let request = run_request::request(services, version, true, &"0".repeat(32), None, false, spec)?;
     let mut again = false;
     loop {
         let jar = upload::ensure(&connection.client, &payload, again).await?;

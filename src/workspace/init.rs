@@ -5,8 +5,11 @@ use std::path::Path;
 use super::definitions;
 use crate::base::{Error, Result, code, suggest};
 
+/// Files by their path in the workspace.
+type Files = &'static [(&'static str, &'static [u8])];
+
 /// The files by their path in the workspace.
-pub const FILES: &[(&str, &[u8])] = &[
+pub const FILES: Files = &[
     ("tidegate.yaml", include_bytes!("../../tidegate.yaml")),
     (".gitignore", b".tidegate/\n/results/\n"),
     ("data/README.md", include_bytes!("../../data/README.md")),
@@ -22,7 +25,7 @@ pub const FILES: &[(&str, &[u8])] = &[
 ];
 
 /// A workspace that shows one thing, by its name: what `tidegate init --example NAME` writes.
-const EXAMPLES: &[(&str, &[(&str, &[u8])])] = &[(
+const EXAMPLES: &[(&str, Files)] = &[(
     "orders",
     &[
         ("tidegate.yaml", include_bytes!("orders_example.yaml")),
@@ -37,7 +40,7 @@ pub fn examples() -> impl Iterator<Item = &'static str> {
     EXAMPLES.iter().map(|(name, _)| *name)
 }
 
-fn files_of(example: Option<&str>) -> Result<&'static [(&'static str, &'static [u8])]> {
+fn files_of(example: Option<&str>) -> Result<Files> {
     let Some(wanted) = example else { return Ok(FILES) };
     let found = EXAMPLES.iter().find(|(name, _)| *name == wanted).map(|(_, files)| *files);
     found.ok_or_else(|| {
