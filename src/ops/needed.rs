@@ -124,6 +124,9 @@ fn of_builds(services: &Services, needed: &mut Needed) -> Result<()> {
     Ok(())
 }
 
+/// How the files end that hold what was read of a jar ([`super::jar`]).
+const FACTS: &str = ".facts";
+
 /// The files of the artifact store, largest first.
 ///
 /// # Errors
@@ -152,6 +155,10 @@ pub fn artifacts(services: &Services) -> Result<Vec<Kept>> {
             continue;
         }
         let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(FACTS) {
+            // What was read of a jar goes with it.
+            continue;
+        }
         let sha256 = name.strip_suffix(".jar").unwrap_or(&name).to_owned();
         let known = needed.0.get(&sha256);
         kept.push(Kept {
@@ -190,6 +197,11 @@ pub fn delete(kept: &Kept, older_than: Duration) -> Result<bool> {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(failed(error)),
+    }
+    let facts = kept.path.with_extension(&FACTS[1..]);
+    match std::fs::remove_file(facts) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
     }
     std::fs::remove_file(&kept.path).map(|()| true).map_err(failed)
 }
