@@ -15,7 +15,8 @@ for class in changes.added {
     let started = launcher::reflective("com.acme.StartJobApp", class, #{ users: 7 }, #{ jar: jar });
     let spec = job::jar(launcher::job_name(class), opts::merge(started, #{ jar: jar, parallelism: 1 }));
     let job = spec.deploy();
-    job.wait_for("RUNNING", "2m");
+    // One of them is bounded, and may have done its work already.
+    try { job.wait_for("RUNNING", "2m"); } catch (e) { if e.code != "job.ended" { throw e; } }
     print(`${job.name} ${class}`);
 }
 "#;
@@ -44,8 +45,8 @@ fn the_class_that_was_named_is_what_runs() {
     for (name, operator) in
         [("user-behavior", "UserBehavior by user"), ("order-amounts", "OrderAmounts"), ("heartbeat", "Heartbeat")]
     {
+        let id = id_of(&workspace, name);
         let shown = until("its operators", || {
-            let id = cluster.listed(name).first()?["jid"].as_str()?.to_owned();
             let vertices = cluster.get(&format!("/jobs/{id}"))["vertices"].clone();
             let names: Vec<&str> = vertices.as_array()?.iter().filter_map(|one| one["name"].as_str()).collect();
             (!names.is_empty()).then(|| names.join(" "))
@@ -59,9 +60,16 @@ fn the_class_that_was_named_is_what_runs() {
     workspace.run(SCRIPT).fails("git.auth_failed");
     workspace.set("GIT_PASSWORD", "hunter2-second");
     assert_eq!(workspace.run(SCRIPT).ok(), expected);
-    assert_eq!(cluster.listed("user-behavior").len(), 1);
+    assert_eq!(cluster.get("/jobs/overview")["jobs"].as_array().unwrap().len(), 3);
     assert!(!workspace.keeps("hunter2"));
     for name in ["user-behavior", "order-amounts", "heartbeat"] {
         workspace.tidegate(&["cancel", name]).ok();
     }
+}
+
+/// The program gives its jobs names of its own: which is which tidegate knows.
+fn id_of(workspace: &Workspace, name: &str) -> String {
+    let jobs: serde_json::Value = serde_json::from_str(&workspace.tidegate(&["ps", "--json"]).ok()).unwrap();
+    let job = jobs.as_array().unwrap().iter().find(|job| job["name"] == name).unwrap();
+    job["id"].as_str().unwrap().to_owned()
 }
