@@ -18,8 +18,10 @@ pub const FILES: Files = &[
     ("jars/launcher/com/example/Launcher.java", include_bytes!("../../jars/launcher/com/example/Launcher.java")),
     ("scripts/launcher.rhai", include_bytes!("../../scripts/launcher.rhai")),
     ("scripts/module.rhai", include_bytes!("../../scripts/module.rhai")),
+    ("scripts/orders.rhai", include_bytes!("../../scripts/orders.rhai")),
     ("scripts/quickstart.rhai", include_bytes!("../../scripts/quickstart.rhai")),
     ("scripts/streaming.rhai", include_bytes!("../../scripts/streaming.rhai")),
+    ("templates/orders.sql", include_bytes!("../../templates/orders.sql")),
     ("templates/quickstart.sql", include_bytes!("../../templates/quickstart.sql")),
     ("templates/streaming.sql", include_bytes!("../../templates/streaming.sql")),
 ];

@@ -19,6 +19,10 @@ fn no_workspace_and_init() {
     assert_snapshot!("no_workspace", workspace.tidegate(&["ps"]));
     assert_snapshot!("init", workspace.tidegate(&["init", "jobs"]));
     assert_snapshot!("init_again", workspace.tidegate(&["init", "jobs"]));
+    assert_snapshot!("init_checked", workspace.tidegate(&["check", "-w", "jobs"]));
+    assert_snapshot!("init_example", workspace.tidegate(&["init", "--example", "orders", "shop"]));
+    assert_snapshot!("init_example_checked", workspace.tidegate(&["check", "-w", "shop"]));
+    assert_snapshot!("init_example_unknown", workspace.tidegate(&["init", "--example", "order", "other"]));
 }
 
 #[test]
