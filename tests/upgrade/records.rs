@@ -284,3 +284,33 @@ fn what_cannot_be_sent_costs_nothing_that_runs() {
     assert!(flink.executions()[0].is_live());
     assert_eq!(flink.count("POST", "/stop"), 0);
 }
+
+/// Only Flink's log says which operators' state was left behind.
+#[test]
+fn operators_whose_state_was_left_behind_are_named() {
+    let (flink, sandbox) = stage();
+    let id = first_id(&flink);
+    let next = format!("{}00000002{}", &id[..16], &id[24..]);
+    let log = format!(
+        "INFO CheckpointCoordinator [] - Starting job {next} from savepoint file:/s (allowing non restored state)\n\
+         INFO Checkpoints [] - Skipping savepoint state for operator 0123456789abcdef0123456789abcdef.\n\
+         INFO Checkpoints [] - Skipping savepoint state for operator bc764cd8ddf7a0cff126f51c16239658.\n\
+         INFO CheckpointCoordinator [] - Restoring job {next} from Savepoint 1 @ 0 for {next} located at file:/s.\n"
+    );
+    flink.with(|cluster| cluster.logs.insert("/jobmanager/log".to_owned(), log.into_bytes()));
+    let dropping = script(2, "#{ allow_non_restored_state: true }") + "print(job.dropped_operators.len());\n";
+    std::fs::write(sandbox.path().join("scripts/dropping.rhai"), dropping).unwrap();
+    let ended = sandbox.run(&["run", "dropping"]);
+    done(&ended);
+    // The one that was a task of the attempt before has a name, and comes first.
+    let named = "bc764cd8ddf7a0cff126f51c16239658 (Source: src -> Sink: out), 0123456789abcdef0123456789abcdef";
+    assert!(ended.said.contains(&format!("left behind: the state of 2 operators: {named}")), "{}", ended.said);
+    assert!(ended.said.contains("attempt 2 from ") && ended.said.contains("\n2\n"), "{}", ended.said);
+    // A log that does not tell is no reason to fail, and is told.
+    flink.with(|cluster| cluster.logs.insert("/jobmanager/log".to_owned(), b"started\n".to_vec()));
+    std::fs::write(sandbox.path().join("scripts/dropping.rhai"), script(3, "#{ allow_non_restored_state: true }"))
+        .unwrap();
+    let ended = sandbox.run(&["run", "dropping"]);
+    done(&ended);
+    assert!(ended.said.contains("which operators' state was left behind is not known"), "{}", ended.said);
+}
