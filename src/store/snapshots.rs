@@ -68,7 +68,7 @@ impl Store {
             // Somebody may have seen it as the newest state of the job before it was known to be ours: one row of both.
             transaction
                 .execute(
-                    "DELETE FROM snapshot_rows WHERE job = ?1 AND path = ?2 AND kind = 'checkpoint'",
+                    "DELETE FROM snapshot_rows WHERE job = ?1 AND path = ?2 AND trigger_id IS NULL",
                     params![snapshot.job, path],
                 )
                 .map_err(sql)?;
@@ -187,11 +187,16 @@ impl Store {
         self.change_seen(attempt, path, "status = 'lost'")
     }
 
-    /// Records that a savepoint which was seen is the one that somebody stopped the job with.
+    /// Records that a savepoint which was seen is the one that somebody stopped the job with. Where we asked for one and have no
+    /// answer yet, that one may be it: its own row will say so.
     ///
     /// # Errors
     /// `state.*`.
     pub fn see_stop(&self, attempt: &Attempt, path: &str) -> Result<()> {
+        let asked = self.snapshots_of(attempt.job, attempt.number)?;
+        if asked.iter().any(|one| one.kind == SnapshotKind::Stop && one.status == SnapshotStatus::Open) {
+            return Ok(());
+        }
         self.change_seen(attempt, path, "kind = 'stop'")
     }
 

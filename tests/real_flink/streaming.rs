@@ -65,7 +65,11 @@ fn is_upgraded(cluster: &Cluster, workspace: &Workspace, recorder: &Recorder, id
     assert_eq!(asked.iter().filter(|request| is_submission(request)).count(), 1, "{asked:?}");
     assert_eq!(asked.iter().filter(|request| request.ends_with("/stop")).count(), 1, "{asked:?}");
     assert_eq!(cluster.get(&format!("/jobs/{id}"))["state"], "FINISHED");
-    let savepoint = cluster.get(&format!("/jobs/{id}/checkpoints"))["latest"]["savepoint"]["external_path"].clone();
+    // Flink answers from a copy that is up to three seconds old, of before the stop.
+    let savepoint = until("the savepoint", || {
+        let latest = cluster.get(&format!("/jobs/{id}/checkpoints"))["latest"]["savepoint"]["external_path"].clone();
+        latest.is_string().then_some(latest)
+    });
     let new = workspace.job("streaming")["id"].as_str().unwrap().to_owned();
     let restored = cluster.get(&format!("/jobs/{new}/checkpoints"))["latest"]["restored"].clone();
     assert_eq!(restored["external_path"], savepoint, "{restored}");
