@@ -1,20 +1,28 @@
 //! Looks at the recorded jobs on their clusters: `ps`, and what scripts find.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cluster::Start;
 use super::services::Services;
 use crate::base::{Result, clock};
 use crate::model::attempt::{Attempt, Submission};
-use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, Seen, conclude, is_terminal};
 use crate::store::JobRow;
 
+/// The parts of a spec that a listing shows: the rest of a thousand specs need not be made out.
+#[derive(Deserialize)]
+struct Labels {
+    tags: Vec<String>,
+    owner: Option<String>,
+}
+
 /// What one look at a cluster gave.
 struct Look {
-    listed: Option<Vec<Listed>>,
+    /// What the cluster lists, by its id.
+    listed: Option<HashMap<String, Listed>>,
     incarnation: Option<String>,
     why_not: Option<String>,
 }
@@ -69,7 +77,10 @@ async fn look(services: &Services, cluster: &str) -> Look {
     // The incarnation is asked for first: a list from an older JobManager must not be read as a newer one's.
     let incarnation = connection.incarnation().await.ok();
     match connection.jobs().await {
-        Ok(listed) => Look { listed: Some(listed), incarnation, why_not: None },
+        Ok(listed) => {
+            let listed = listed.into_iter().map(|listed| (listed.id.clone(), listed)).collect();
+            Look { listed: Some(listed), incarnation, why_not: None }
+        }
         Err(error) => Look { listed: None, incarnation, why_not: Some(error.to_string()) },
     }
 }
@@ -80,9 +91,9 @@ fn describe(services: &Services, job: &JobRow, attempt: Option<&Attempt>, look: 
         "attempt": attempt.map(|attempt| attempt.number), "id": attempt.map(|attempt| attempt.flink_id.clone()),
         "at": clock::rfc3339(clock::now()),
     });
-    if let Ok(spec) = serde_json::from_str::<JobSpec>(&job.spec) {
-        facts["tags"] = spec.tags.into();
-        facts["owner"] = spec.owner.into();
+    if let Ok(labels) = serde_json::from_str::<Labels>(&job.spec) {
+        facts["tags"] = labels.tags.into();
+        facts["owner"] = labels.owner.into();
     }
     let mut say = |state: &str, running: u64, total: u64, note: &str| {
         facts["state"] = state.into();
@@ -99,7 +110,7 @@ fn describe(services: &Services, job: &JobRow, attempt: Option<&Attempt>, look: 
         Submission::Refused => say("REFUSED", 0, 0, "the last submission was refused"),
         Submission::GivenUp => say("GIVEN UP", 0, 0, "the last submission was given up"),
         Submission::Accepted => {
-            let listed = look.listed.as_ref().and_then(|jobs| jobs.iter().find(|listed| listed.id == attempt.flink_id));
+            let listed = look.listed.as_ref().and_then(|jobs| jobs.get(&attempt.flink_id));
             let same = look.incarnation.as_deref() == Some(attempt.incarnation.as_str());
             match conclude(
                 listed,
