@@ -119,8 +119,6 @@ pub(super) async fn bring(
     }
     if let (Some(newest), Some(job)) = (&newest, &job) {
         standing::superseded(services, job, newest, acting)?;
-    }
-    if let (Some(newest), Some(job)) = (&newest, &job) {
         let listing = listed.iter().find(|listing| listing.id == newest.flink_id);
         note_end(services, home, newest, listing).await?;
         let stopped = services.store.final_savepoint(newest.job, newest.number)?.is_some();
