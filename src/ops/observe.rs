@@ -10,7 +10,7 @@ use super::services::Services;
 use crate::base::{Result, clock};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::{Listed, Seen, conclude, is_terminal};
-use crate::store::JobRow;
+use crate::store::{JobRow, Said, Sighting};
 
 /// The parts of a spec that a listing shows: the rest of a thousand specs need not be made out.
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ struct Look {
 pub async fn jobs(services: &Services, environment: Option<&str>) -> Result<Vec<Value>> {
     let rows = services.store.jobs(environment)?;
     let mut looks: BTreeMap<String, Look> = BTreeMap::new();
-    let mut answer = Vec::new();
+    let (mut answer, mut sightings) = (Vec::new(), Vec::new());
     for job in rows {
         let newest = services.store.newest_attempt(job.id)?;
         let is_over = newest.as_ref().is_none_or(|attempt| attempt.end_state.is_some());
@@ -47,13 +47,14 @@ pub async fn jobs(services: &Services, environment: Option<&str>) -> Result<Vec<
         if !looks.contains_key(&cluster) {
             looks.insert(cluster.clone(), look(services, &cluster).await);
         }
-        let facts = describe(services, &job, newest.as_ref(), &looks[&cluster])?;
+        let facts = describe(services, &job, newest.as_ref(), &looks[&cluster], &mut sightings)?;
         // Removed, and gone without anybody seeing how.
         if job.desired == "absent" && matches!(facts["state"].as_str(), Some("VANISHED" | "ENDED UNSEEN")) {
             continue;
         }
         answer.push(facts);
     }
+    services.store.observe_all(&sightings)?;
     Ok(answer)
 }
 
@@ -66,7 +67,10 @@ pub async fn job(services: &Services, environment: &str, name: &str) -> Result<O
     let newest = services.store.newest_attempt(row.id)?;
     let cluster = newest.as_ref().map_or(&row.cluster, |attempt| &attempt.cluster);
     let look = look(services, cluster).await;
-    describe(services, &row, newest.as_ref(), &look).map(Some)
+    let mut sightings = Vec::new();
+    let facts = describe(services, &row, newest.as_ref(), &look, &mut sightings)?;
+    services.store.observe_all(&sightings)?;
+    Ok(Some(facts))
 }
 
 async fn look(services: &Services, cluster: &str) -> Look {
@@ -85,7 +89,14 @@ async fn look(services: &Services, cluster: &str) -> Look {
     }
 }
 
-fn describe(services: &Services, job: &JobRow, attempt: Option<&Attempt>, look: &Look) -> Result<Value> {
+/// One job as its cluster was just seen; what is to be recorded of that comes to `sightings`.
+fn describe(
+    services: &Services,
+    job: &JobRow,
+    attempt: Option<&Attempt>,
+    look: &Look,
+    sightings: &mut Vec<Sighting>,
+) -> Result<Value> {
     let mut facts = json!({
         "environment": job.environment, "name": job.name, "cluster": job.cluster, "desired": job.desired,
         "attempt": attempt.map(|attempt| attempt.number), "id": attempt.map(|attempt| attempt.flink_id.clone()),
@@ -119,13 +130,12 @@ fn describe(services: &Services, job: &JobRow, attempt: Option<&Attempt>, look: 
                 attempt.end_state.as_deref(),
             ) {
                 Seen::Listed(listed) => {
-                    services.store.observe(
-                        job.id,
-                        attempt.number,
-                        &listed.state,
-                        listed.tasks_running,
-                        listed.tasks_total,
-                    )?;
+                    let said = Said {
+                        state: listed.state.clone(),
+                        tasks_running: listed.tasks_running,
+                        tasks_total: listed.tasks_total,
+                    };
+                    sightings.push(Sighting { job: job.id, attempt: attempt.number, said: Some(said) });
                     let partly = listed.state == "RUNNING" && !listed.really_running();
                     say(
                         &listed.state,
@@ -142,7 +152,7 @@ fn describe(services: &Services, job: &JobRow, attempt: Option<&Attempt>, look: 
                 Seen::EndedUnseen => say("ENDED UNSEEN", 0, 0, "ended while nobody looked; Flink has forgotten how"),
                 Seen::Vanished => say("VANISHED", 0, 0, "the JobManager restarted and does not know it"),
                 Seen::Unreachable => {
-                    services.store.observe_unreachable(job.id, attempt.number)?;
+                    sightings.push(Sighting { job: job.id, attempt: attempt.number, said: None });
                     let why = look.why_not.clone().unwrap_or_else(|| "the cluster gave half an answer".to_owned());
                     if let Some(end) = &attempt.end_state {
                         say(end, 0, 0, "");

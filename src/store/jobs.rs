@@ -42,6 +42,28 @@ pub struct Observation {
     pub unreachable_since: Option<i64>,
 }
 
+/// What one look at a JobManager gave of an attempt.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// The job's row.
+    pub job: i64,
+    /// The attempt.
+    pub attempt: u32,
+    /// What it said; none where it could not be asked.
+    pub said: Option<Said>,
+}
+
+/// What a JobManager said of an attempt.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Flink's word.
+    pub state: String,
+    /// Tasks that run.
+    pub tasks_running: u64,
+    /// All tasks.
+    pub tasks_total: u64,
+}
+
 /// Something that happened to a job.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -125,27 +147,8 @@ impl Store {
     /// # Errors
     /// `state.*`.
     pub fn observe(&self, job: i64, attempt: u32, state: &str, tasks_running: u64, tasks_total: u64) -> Result<()> {
-        self.write(Durability::Normal, |transaction| {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO observation_rows (job, attempt, source, state, tasks_running, tasks_total, observed_at, unreachable_since)
-                     VALUES (?1, ?2, 'jobmanager', ?3, ?4, ?5, ?6, NULL)
-                     ON CONFLICT (job, attempt, source) DO UPDATE SET state = excluded.state, tasks_running = excluded.tasks_running,
-                       tasks_total = excluded.tasks_total, observed_at = excluded.observed_at, unreachable_since = NULL",
-                )
-                .and_then(|mut statement| {
-                    statement.execute(params![
-                        job,
-                        attempt,
-                        state,
-                        i64::try_from(tasks_running).unwrap_or(i64::MAX),
-                        i64::try_from(tasks_total).unwrap_or(i64::MAX),
-                        clock::now()
-                    ])
-                })
-                .map_err(sql)?;
-            Ok(())
-        })
+        let said = Some(Said { state: state.to_owned(), tasks_running, tasks_total });
+        self.observe_all(&[Sighting { job, attempt, said }])
     }
 
     /// Records that the JobManager could not be asked; what it said last stays.
@@ -153,13 +156,44 @@ impl Store {
     /// # Errors
     /// `state.*`.
     pub fn observe_unreachable(&self, job: i64, attempt: u32) -> Result<()> {
+        self.observe_all(&[Sighting { job, attempt, said: None }])
+    }
+
+    /// Records one look at many attempts, in one transaction: a listing of a thousand jobs is one write.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn observe_all(&self, sightings: &[Sighting]) -> Result<()> {
+        if sightings.is_empty() {
+            return Ok(());
+        }
+        let count = |tasks: u64| i64::try_from(tasks).unwrap_or(i64::MAX);
         self.write(Durability::Normal, |transaction| {
-            transaction
-                .execute(
-                    "UPDATE observation_rows SET unreachable_since = ifnull(unreachable_since, ?3) WHERE job = ?1 AND attempt = ?2",
-                    params![job, attempt, clock::now()],
+            let mut said_so = transaction
+                .prepare_cached(
+                    "INSERT INTO observation_rows (job, attempt, source, state, tasks_running, tasks_total, observed_at, unreachable_since)
+                     VALUES (?1, ?2, 'jobmanager', ?3, ?4, ?5, ?6, NULL)
+                     ON CONFLICT (job, attempt, source) DO UPDATE SET state = excluded.state, tasks_running = excluded.tasks_running,
+                       tasks_total = excluded.tasks_total, observed_at = excluded.observed_at, unreachable_since = NULL",
                 )
                 .map_err(sql)?;
+            let mut said_nothing = transaction
+                .prepare_cached(
+                    "UPDATE observation_rows SET unreachable_since = ifnull(unreachable_since, ?3) WHERE job = ?1 AND attempt = ?2",
+                )
+                .map_err(sql)?;
+            let now = clock::now();
+            for Sighting { job, attempt, said } in sightings {
+                match said {
+                    Some(Said { state, tasks_running, tasks_total }) => {
+                        let row = params![job, attempt, state, count(*tasks_running), count(*tasks_total), now];
+                        said_so.execute(row).map_err(sql)?;
+                    }
+                    None => {
+                        said_nothing.execute(params![job, attempt, now]).map_err(sql)?;
+                    }
+                }
+            }
             Ok(())
         })
     }

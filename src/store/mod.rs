@@ -15,7 +15,7 @@ mod snapshots;
 mod steps;
 mod values;
 
-pub use jobs::{Event, JobRow, Observation};
+pub use jobs::{Event, JobRow, Observation, Said, Sighting};
 pub use locks::Lock;
 pub use open::{Durability, Store};
 pub use query::{Arguments, TIME as QUERY_TIME, VIEWS, too_slow};
