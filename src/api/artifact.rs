@@ -3,9 +3,9 @@
 use rhai::Dynamic;
 use serde_json::Value;
 
-use super::convert::MARK;
 use super::declare::{Body, Call, Function, Type};
 use super::jar;
+use super::marked::{self, MARK};
 use crate::base::{Error, Result, code};
 use crate::model::class::Class;
 use crate::model::job_spec;
@@ -39,7 +39,7 @@ impl Artifact {
 
     /// The artifact in a marked object; none in any other value.
     pub fn from_json(value: &Value) -> Option<Self> {
-        (value.get(MARK)?.as_str()? == KIND).then_some(())?;
+        marked::is(value, KIND).then_some(())?;
         Self::of_facts(value)
     }
 

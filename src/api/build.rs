@@ -3,8 +3,9 @@
 use rhai::Dynamic;
 use serde_json::{Value, json};
 
-use super::convert::{MARK, from_json};
+use super::convert::from_json;
 use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, required};
+use super::marked::{MARK, mark, unmark};
 use super::planner::ends;
 use crate::base::{Error, Result, clock, code, duration, suggest};
 use crate::model::build::{self as model, Built, choose};
@@ -72,17 +73,12 @@ pub struct Build {
 impl Build {
     /// The build as the journal holds it.
     pub fn to_json(&self) -> Value {
-        let mut value = self.facts.clone();
-        value[MARK] = KIND.into();
-        value
+        mark(self.facts.clone(), KIND)
     }
 
     /// The build in a marked object; none in any other value.
     pub fn from_json(value: &Value) -> Option<Self> {
-        (value.get(MARK)?.as_str()? == KIND).then_some(())?;
-        let mut facts = value.clone();
-        facts.as_object_mut()?.remove(MARK);
-        Some(Self { facts })
+        Some(Self { facts: unmark(value, KIND)? })
     }
 
     /// All facts.

@@ -8,12 +8,13 @@ use super::build::Build;
 use super::git::Project;
 use super::handle::Job;
 use super::jar::Jar;
+use super::marked::{self, MARK};
 use super::spec::Spec;
 use crate::base::secret::{Piece, SecretText};
 use crate::base::{Error, Result, code};
 
-/// The key that marks an object as a handle, a spec or a secret.
-pub const MARK: &str = "$tidegate";
+/// Marks a secret in the journal.
+const SECRET: &str = "secret/1";
 
 /// A Rhai value as JSON. `path` names the value in errors.
 ///
@@ -118,12 +119,12 @@ pub fn from_json(value: &Value) -> Dynamic {
 }
 
 fn secret_to_json(secret: &SecretText) -> Value {
-    serde_json::json!({ MARK: "secret/1", "pieces": secret })
+    serde_json::json!({ MARK: SECRET, "pieces": secret })
 }
 
 /// The secret text in a marked object.
 pub fn secret_from_json(value: &Value) -> Option<SecretText> {
-    (value.get(MARK)?.as_str()? == "secret/1").then_some(())?;
+    marked::is(value, SECRET).then_some(())?;
     serde_json::from_value(value.get("pieces")?.clone()).ok()
 }
 

@@ -7,10 +7,11 @@ use rhai::Dynamic;
 use serde_json::{Value, json};
 
 use super::build::{Build, handle};
-use super::convert::{MARK, has_secret, secret_text};
+use super::convert::{has_secret, secret_text};
 use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, required};
 use super::host::Output;
 use super::job_options::read;
+use super::marked::{MARK, mark, unmark};
 use super::planner::Planner;
 use super::types::{Receives, options};
 use crate::base::secret::SecretText;
@@ -162,17 +163,12 @@ pub struct Project {
 impl Project {
     /// The project as the journal holds it.
     pub fn to_json(&self) -> Value {
-        let mut value = self.facts.clone();
-        value[MARK] = KIND.into();
-        value
+        mark(self.facts.clone(), KIND)
     }
 
     /// The project in a marked object; none in any other value.
     pub fn from_json(value: &Value) -> Option<Self> {
-        (value.get(MARK)?.as_str()? == KIND).then_some(())?;
-        let mut facts = value.clone();
-        facts.as_object_mut()?.remove(MARK);
-        Some(Self { facts })
+        Some(Self { facts: unmark(value, KIND)? })
     }
 
     /// All facts.

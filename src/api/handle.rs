@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::convert::MARK;
+use super::marked::{mark, unmark};
+
+/// Marks it in the journal.
+const KIND: &str = "job/1";
 
 /// A deployed job as it was when the handle was made. Immutable.
 #[derive(Debug, Clone)]
@@ -48,18 +51,16 @@ impl Job {
 
     /// The handle as the journal holds it.
     pub fn to_json(&self) -> Value {
-        let mut value = self.facts.clone();
-        if let Some(map) = value.as_object_mut() {
-            map.insert(MARK.to_owned(), "job/1".into());
-        }
-        value
+        as_handle(self.facts.clone())
     }
 
-    /// The handle in a marked object.
+    /// The handle in a marked object; none in any other value.
     pub fn from_json(value: &Value) -> Option<Self> {
-        (value.get(MARK)?.as_str()? == "job/1").then_some(())?;
-        let mut facts = value.clone();
-        facts.as_object_mut()?.remove(MARK);
-        Some(Self { facts })
+        unmark(value, KIND).map(Self::new)
     }
+}
+
+/// Marks a job's facts as a handle, for the journal and for scripts.
+pub(super) fn as_handle(facts: Value) -> Value {
+    mark(facts, KIND)
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::convert::{MARK, secret_from_json, secret_text};
+use super::convert::{secret_from_json, secret_text};
 use super::declare::{Body, Call, Function, Namespace, Type, optional, required};
 use super::job_options::read;
+use super::marked::MARK;
 use super::types::{Receives, options};
 use crate::base::secret::SecretText;
 use crate::base::{Error, Result, code, duration};

@@ -6,9 +6,10 @@ use rhai::Dynamic;
 use serde_json::{Map, Value};
 
 use super::artifact::{self, Artifact};
-use super::convert::{MARK, from_json};
+use super::convert::from_json;
 use super::declare::{Body, Call, Function, Namespace, Type, optional, required};
 use super::job_options::read;
+use super::marked;
 use super::types::{Receives, options};
 use crate::base::{Error, Result, code};
 use crate::model::class::Class;
@@ -97,8 +98,7 @@ pub struct Jar {
 impl Jar {
     /// The jar as the journal holds it.
     pub fn to_json(&self) -> Value {
-        let mut value = self.file.to_json();
-        value[MARK] = KIND.into();
+        let mut value = marked::mark(self.file.to_json(), KIND);
         value["main_class"] = self.main_class.clone().into();
         value["manifest"] = self.manifest.clone().into();
         value
@@ -134,7 +134,7 @@ impl Jar {
 
 /// The file of the jar in a marked object; none in any other value.
 pub(super) fn facts_in(value: &Value) -> Option<Artifact> {
-    (value.get(MARK)?.as_str()? == KIND).then_some(())?;
+    marked::is(value, KIND).then_some(())?;
     Artifact::of_facts(value)
 }
 

@@ -9,9 +9,7 @@ mod specs;
 use std::sync::Arc;
 
 use rhai::Dynamic;
-use serde_json::Value;
 
-use super::convert::MARK;
 use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, required};
 use super::handle::Job;
 use super::job_options::{JAR_OPTIONS, SQL_OPTIONS};
@@ -265,12 +263,4 @@ pub(super) fn this_job(call: &Call<'_>) -> Result<Job> {
 pub(super) fn this_spec(call: &Call<'_>) -> Result<Arc<JobSpec>> {
     let spec = call.arguments[0].clone().try_cast::<Spec>();
     spec.map(|spec| spec.0).ok_or_else(|| Error::new(&code::ARGUMENT_INVALID, format!("{}: not a job spec", call.name)))
-}
-
-/// Marks facts as a handle, for the journal and for scripts.
-pub(super) fn handle(mut facts: Value) -> Value {
-    if let Some(map) = facts.as_object_mut() {
-        map.insert(MARK.to_owned(), "job/1".into());
-    }
-    facts
 }

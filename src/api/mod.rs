@@ -20,6 +20,7 @@ pub mod jar;
 pub mod job;
 pub mod job_options;
 pub mod log;
+mod marked;
 pub mod opts;
 pub mod params;
 pub mod planner;

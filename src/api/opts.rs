@@ -32,7 +32,7 @@ fn merge(call: &mut Call<'_>) -> Result<Dynamic> {
 
 fn merge_into(base: &mut Value, over: Value) {
     match (base, over) {
-        (Value::Object(base), Value::Object(over)) if !base.contains_key(super::convert::MARK) => {
+        (Value::Object(base), Value::Object(over)) if !base.contains_key(super::marked::MARK) => {
             for (key, value) in over {
                 match base.get_mut(&key) {
                     Some(slot) => merge_into(slot, value),

@@ -7,7 +7,7 @@ use rhai::Dynamic;
 use serde_json::Value;
 
 use super::declare::{Call, Planning};
-use super::handle::Job;
+use super::handle::{Job, as_handle};
 use crate::base::error::Place;
 use crate::base::{Error, Result, code};
 use crate::model::job_spec::JobSpec;
@@ -63,7 +63,7 @@ impl Planner {
 
     /// Tells what would be done with a job, and gives the handle that the script goes on with.
     pub fn tell_job(&self, call: &Call<'_>, planned: Planned, spec: Option<Arc<JobSpec>>) -> Value {
-        let facts = super::job::handle(planned.facts);
+        let facts = as_handle(planned.facts);
         if let Some(name) = facts.get("name").and_then(Value::as_str).filter(|_| planned.change.action.is_change()) {
             self.jobs.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), facts.clone());
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::convert::MARK;
+use super::marked::{self, MARK};
 use crate::model::job_spec::JobSpec;
 
 /// Marks it in the journal.
@@ -29,7 +29,7 @@ impl Spec {
 
     /// The job's name in what [`Spec::to_json`] gave; none in any other value.
     pub fn name_in(value: &Value) -> Option<&str> {
-        (value.get(MARK)?.as_str()? == KIND).then_some(())?;
+        marked::is(value, KIND).then_some(())?;
         value.get("name")?.as_str()
     }
 }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::convert::{MARK, secret_from_json};
+use super::convert::secret_from_json;
 use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, required};
+use super::marked::MARK;
 use super::planner::Planner;
 use crate::base::{Error, Result, code};
 use crate::model::class::Class;

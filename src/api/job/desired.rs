@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Call, handle, this_job, this_spec};
+use super::{Call, this_job, this_spec};
+use crate::api::handle::as_handle;
 use crate::api::job_options::read;
 use crate::api::types::{Receives, Type, options};
 use crate::base::{Error, Result, code, duration};
@@ -142,7 +143,7 @@ pub(super) fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let spec = this_spec(call)?;
     let run = call.host.journal()?.run();
     let facts = call.host.wait(stability::deploy(&call.host.services, run, acting, &spec, &options))?;
-    Ok(handle(facts))
+    Ok(as_handle(facts))
 }
 
 /// `start`, `restart`, `rollback` and `rescale`.
@@ -151,7 +152,7 @@ pub(super) fn do_wish(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let job = this_job(call)?;
     let run = call.host.journal()?.run();
     let named = (job.environment(), job.name());
-    call.host.wait(wish::perform(&call.host.services, run, acting, named, wish, &options)).map(handle)
+    call.host.wait(wish::perform(&call.host.services, run, acting, named, wish, &options)).map(as_handle)
 }
 
 options! {
@@ -175,14 +176,14 @@ pub(super) fn do_adopt(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let (name, id, cluster) = adopted(call)?;
     let run = call.host.journal()?.run();
     let named = (call.host.environment.name.as_str(), name.as_str());
-    call.host.wait(adopt::adopt(&call.host.services, run, acting, named, &cluster, &id)).map(handle)
+    call.host.wait(adopt::adopt(&call.host.services, run, acting, named, &cluster, &id)).map(as_handle)
 }
 
 pub(super) fn do_savepoint(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let job = this_job(call)?;
     let run = call.host.journal()?.run();
     let work = take_savepoint::take(&call.host.services, run, acting, job.environment(), job.name());
-    call.host.wait(work).map(handle)
+    call.host.wait(work).map(as_handle)
 }
 
 options! {
@@ -212,17 +213,17 @@ pub(super) fn do_prune(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
 pub(super) fn do_remove(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     let job = this_job(call)?;
     let run = call.host.journal()?.run();
-    call.host.wait(remove::remove(&call.host.services, run, job.environment(), job.name())).map(handle)
+    call.host.wait(remove::remove(&call.host.services, run, job.environment(), job.name())).map(as_handle)
 }
 
 pub(super) fn do_stop(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     let job = this_job(call)?;
     let run = call.host.journal()?.run();
-    call.host.wait(stop::stop(&call.host.services, run, job.environment(), job.name())).map(handle)
+    call.host.wait(stop::stop(&call.host.services, run, job.environment(), job.name())).map(as_handle)
 }
 
 pub(super) fn do_cancel(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     let job = this_job(call)?;
     let by = format!("run r{}", call.host.journal()?.run().id);
-    call.host.wait(cancel::cancel(&call.host.services, job.environment(), job.name(), &by)).map(handle)
+    call.host.wait(cancel::cancel(&call.host.services, job.environment(), job.name(), &by)).map(as_handle)
 }

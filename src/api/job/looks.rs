@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Call, handle, this_job, this_spec};
+use super::{Call, this_job, this_spec};
+use crate::api::handle::as_handle;
 use crate::api::job_options::read;
 use crate::api::types::{Type, options};
 use crate::base::{Error, Result, code, duration, suggest};
@@ -35,7 +36,7 @@ pub(super) fn do_execute(call: &mut Call<'_>, acting: &Acting) -> Result<Value> 
         let identity = &spec.identity;
         wait::wait_for(services, &identity.environment, &identity.job, attempt.number, "FINISHED", timeout).await
     })?;
-    Ok(handle(facts))
+    Ok(as_handle(facts))
 }
 
 pub(super) fn do_plan(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
@@ -84,7 +85,9 @@ pub(super) fn wait_for(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     let job = this_job(call)?;
     let (state, timeout) = waited_for(call)?;
     let services = &call.host.services;
-    call.host.wait(wait::wait_for(services, job.environment(), job.name(), job.attempt(), &state, timeout)).map(handle)
+    call.host
+        .wait(wait::wait_for(services, job.environment(), job.name(), job.attempt(), &state, timeout))
+        .map(as_handle)
 }
 
 pub(super) fn get(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
@@ -100,7 +103,7 @@ pub(super) fn refresh(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
 pub(super) fn look(call: &Call<'_>, environment: &str, name: &str) -> Result<Value> {
     let services = &call.host.services;
     let facts = call.host.wait(observe::job(services, environment, name))?;
-    facts.map(handle).ok_or_else(|| wait::job_not_found(services, environment, name))
+    facts.map(as_handle).ok_or_else(|| wait::job_not_found(services, environment, name))
 }
 
 options! {
@@ -127,7 +130,7 @@ pub(super) fn find(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
                 facts.get("tags").and_then(Value::as_array).is_some_and(|tags| tags.iter().any(|one| one == tag))
             })
     };
-    Ok(jobs.into_iter().filter(fits).map(handle).collect())
+    Ok(jobs.into_iter().filter(fits).map(as_handle).collect())
 }
 
 /// Where clusters differ from what is recorded of this environment.
