@@ -137,7 +137,7 @@ codes! {
     GIT_URL_INVALID = "git.url_invalid": "the URL is none of a git repository that tidegate fetches from: `https://`, `http://`, `ssh://`, `user@host:path`, `file://` or an absolute path.";
     GIT_PASSWORD_IN_URL = "git.password_in_url": "the URL of a repository holds a password, which everybody could read who sees it in a file, a log or a process list. Nothing was fetched. `credentials:` names a secret instead, which is fetched at the moment of use.";
     GIT_CREDENTIALS_MISSING = "git.credentials_missing": "the server of the repository asks who is there, and nothing that was given answers it: no `credentials:`, or of another kind than the server takes.";
-    GIT_AUTH_FAILED = "git.auth_failed": "the server of the repository refused user and password, token or key. They were sent once. After a rotation the secret has to be changed in its one source; nothing else remembers the old one.";
+    GIT_AUTH_FAILED = "git.auth_failed": "the server of the repository refused user and password, token or key. They were sent once. After a rotation the secret has to be changed in its one source; nothing else remembers the old one. Or the server leads to another host, scheme or port, which asks for credentials and gets none.";
     GIT_NOT_FOUND = "git.not_found": "the server answered, and has no such repository; some servers say so too where the user may not see it.";
     GIT_UNREACHABLE = "git.unreachable": "the server of the repository did not answer: its name is not known, the connection was refused or broke. What was fetched before is still there.";
     GIT_TIMEOUT = "git.timeout": "nothing came from the server of the repository for longer than `timeout` allows. What was fetched before is still there.";
