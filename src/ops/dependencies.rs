@@ -186,7 +186,8 @@ async fn ask_maven(services: &Services, declared: &[Dependency], lock: &Dependen
     let mut found = Vec::new();
     if !asked.is_empty() {
         let mask = |text: &str| services.secrets.mask(text);
-        let maven = maven(services, &mask)?;
+        let tell = |text: &str| services.clusters.progress(text);
+        let maven = maven(services, &mask, &tell)?;
         services.clusters.progress(&format!("resolving {} with Maven", dependencies(asked.len())));
         found = maven.resolve(Ask::Closure(&asked, &[])).await?;
         let brought = provided_in(&found);
@@ -252,7 +253,8 @@ async fn fetch(services: &Services, missing: &[&ClosureFile]) -> Result<()> {
         return Ok(());
     }
     let mask = |text: &str| services.secrets.mask(text);
-    let maven = maven(services, &mask)?;
+    let tell = |text: &str| services.clusters.progress(text);
+    let maven = maven(services, &mask, &tell)?;
     services.clusters.progress(&format!("fetching {} of the dependencies with Maven", counted(missing.len(), "file")));
     let coordinates: Vec<Coordinates> = missing.iter().map(|file| file.coordinates.clone()).collect();
     let found = maven.resolve(Ask::Files(&coordinates)).await?;
@@ -271,12 +273,16 @@ async fn fetch(services: &Services, missing: &[&ClosureFile]) -> Result<()> {
     Ok(())
 }
 
-fn maven<'a>(services: &Services, mask: &'a (dyn Fn(&str) -> String + Sync)) -> Result<Maven<'a>> {
+fn maven<'a>(
+    services: &Services,
+    mask: &'a (dyn Fn(&str) -> String + Sync),
+    tell: &'a (dyn Fn(&str) + Sync),
+) -> Result<Maven<'a>> {
     let program = maven::find(services.folder.root())?;
     // Maven works in a folder of its own, from where a relative path would lead elsewhere.
     let state = services.store.directory();
     let state = state.canonicalize().unwrap_or_else(|_| state.to_owned());
-    Ok(Maven { program, folder: state.join("maven"), mask })
+    Ok(Maven { program, folder: state.join("maven"), mask, tell })
 }
 
 fn differs(one: &Found, expected: &str, sha256: &str) -> Error {
