@@ -25,6 +25,7 @@ mod sshd;
 mod support;
 #[path = "../support/tls.rs"]
 mod tls;
+mod wrappers;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

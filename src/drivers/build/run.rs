@@ -29,6 +29,9 @@ const PASSED_ON: &[&str] = &[
     "M2_HOME",
     "MAVEN_OPTS",
     "MAVEN_ARGS",
+    // Of the wrapper, save its user and password: `environment` gives those to the builds that need them.
+    "MAVEN_USER_HOME",
+    "MVNW_REPOURL",
     "GRADLE_HOME",
     "GRADLE_USER_HOME",
     "GRADLE_OPTS",
