@@ -77,7 +77,7 @@ codes! {
     PARAMETER_INVALID = "parameter.invalid": "a parameter was left out although it has no default, or its value has the wrong type.";
     VARIABLE_UNKNOWN = "env.variable_unknown": "the environment defines no variable of this name under `vars:`.";
     SECRET_MISSING = "secret.missing": "a secret could not be resolved at the moment of use: its environment variable, file or command gave nothing.";
-    CAPABILITY_DENIED = "capability.denied": "the script asked for something beside its workspace and its clusters: a program, a host, a folder, or a build, which runs code of somebody else. Scripts reach none of these unless `allow:`, or `allow_builds:`, in `tidegate.yaml` grants it; the hint shows the line to write. Nothing was done.";
+    CAPABILITY_DENIED = "capability.denied": "the script asked for something beside its workspace and its clusters: a program, a host, a folder, or a build, which runs code of somebody else, the `mvnw` of the workspace among it. Scripts reach none of these unless `allow:`, or `allow_builds:`, in `tidegate.yaml` grants it; the hint shows the line to write. Nothing was done.";
     HTTP_FAILED = "http.failed": "no whole answer came to a request of `http::get`, or one of `http::post` could not be sent. Every answer, whatever its status, is a value and no error.";
     SHELL_FAILED = "shell.failed": "a program of `shell::run` could not be started, did not end in time and was killed with all that it had started, or ended with another code than 0. With `check: false` such a code is a value. `e.data` holds `code`, `out` and `err`.";
     FILE_NOT_FOUND = "file.not_found": "a file that a script or a job names is not there.";

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::artifacts::{self, Taken};
+use super::capability;
 use super::inputs::Inputs;
 use super::services::Services;
 use crate::base::{Error, Result, code, counted};
@@ -278,7 +279,13 @@ fn maven<'a>(
     mask: &'a (dyn Fn(&str) -> String + Sync),
     tell: &'a (dyn Fn(&str) + Sync),
 ) -> Result<Maven<'a>> {
-    let program = maven::find(services.folder.root())?;
+    let program = match maven::find(services.folder.root())? {
+        maven::Program::Installed(program) => program,
+        maven::Program::Wrapper(program) => {
+            capability::wrapper(&services.projects)?;
+            program
+        }
+    };
     // Maven works in a folder of its own, from where a relative path would lead elsewhere.
     let state = services.store.directory();
     let state = state.canonicalize().unwrap_or_else(|_| state.to_owned());

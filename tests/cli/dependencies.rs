@@ -139,6 +139,27 @@ fn what_maven_cannot_do() {
 }
 
 #[test]
+fn the_wrapper_of_the_workspace_runs_only_where_it_may() {
+    let workspace = Workspace::idle();
+    workspace.job("\"com.acme:thing:1.0\"", "");
+    let maven = FakeMaven::new();
+    thing(&maven, "all", "1.0");
+    let program = maven.file("mvn").display().to_string();
+    workspace.write("mvnw", &format!("#!/bin/sh\nPATH=/usr/bin:/bin\nexec {program} \"$@\"\n"));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(workspace.path().join("mvnw"), mode).unwrap();
+    let nothing = tempfile::tempdir().unwrap();
+    let path = nothing.path().to_string_lossy().into_owned();
+    let run = || workspace.in_environment(&[("PATH", &path)], &["run", "it"]);
+    assert_snapshot!("dependencies_wrapper", run());
+    assert!(maven.poms().is_empty(), "nothing of it was run");
+    let file = std::fs::read_to_string(workspace.path().join("tidegate.yaml")).unwrap();
+    workspace.write("tidegate.yaml", &format!("{file}allow_builds: [\".\"]\n"));
+    let ended = run();
+    assert!(ended.contains("exit code: 0") && maven.poms().len() == 1, "{ended}");
+}
+
+#[test]
 fn a_lock_through_its_life() {
     let flink = FakeFlink::start();
     let workspace = Workspace::on(&flink.url());

@@ -59,11 +59,20 @@ pub struct Maven<'a> {
     pub tell: &'a (dyn Fn(&str) + Sync),
 }
 
+/// A Maven that can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// One that is installed.
+    Installed(PathBuf),
+    /// The wrapper of the workspace: a script of whoever wrote the workspace, which fetches a Maven.
+    Wrapper(PathBuf),
+}
+
 /// Finds Maven: on the PATH, below MAVEN_HOME or M2_HOME, or the wrapper of the workspace.
 ///
 /// # Errors
 /// `maven.not_found`.
-pub fn find(workspace: &Path) -> Result<PathBuf> {
+pub fn find(workspace: &Path) -> Result<Program> {
     let is_program = |path: &PathBuf| {
         use std::os::unix::fs::PermissionsExt;
         std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
@@ -72,8 +81,10 @@ pub fn find(workspace: &Path) -> Result<PathBuf> {
     let on_path = std::env::split_paths(&path).map(|folder| folder.join("mvn"));
     let homes = ["MAVEN_HOME", "M2_HOME"].into_iter().filter_map(std::env::var_os);
     let at_home = homes.map(|home| PathBuf::from(home).join("bin/mvn"));
-    let found = on_path.chain(at_home).chain([workspace.join("mvnw")]).find(is_program);
-    found.map(|found| std::path::absolute(&found).unwrap_or(found)).ok_or_else(|| {
+    let absolute = |found: PathBuf| std::path::absolute(&found).unwrap_or(found);
+    let installed = on_path.chain(at_home).find(is_program).map(|found| Program::Installed(absolute(found)));
+    let wrapper = || Some(workspace.join("mvnw")).filter(is_program).map(|found| Program::Wrapper(absolute(found)));
+    installed.or_else(wrapper).ok_or_else(|| {
         Error::new(&code::MAVEN_NOT_FOUND, "the dependencies of a job have to be fetched, and there is no Maven")
             .caused_by("no `mvn` on the PATH, none below MAVEN_HOME or M2_HOME, and no `mvnw` in the workspace")
             .hint("install it (`apt-get install maven`, `brew install maven`), or fetch the jars yourself and name them under `jars:`")
