@@ -196,6 +196,41 @@ fn a_lock_through_its_life() {
 }
 
 #[test]
+fn a_script_tells_before_it_was_ever_run() {
+    let workspace = Workspace::idle();
+    let sql = "sql: \"CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\\nCREATE TABLE t (i INT) WITH ('connector' = 'blackhole');\\nINSERT INTO t SELECT i FROM s\"";
+    let script = |rest: &str| {
+        format!(
+            "fn options() {{ #{{ version: params::string(\"1.0\") }} }}\nlet version = params::get(\"version\");\n\
+             job::sql(\"orders\", #{{ {sql}, dependencies: [`com.acme:thing:${{version}}`] }}).deploy();\n\
+             job::sql(\"plain\", #{{ {sql} }}).deploy();\n{rest}"
+        )
+    };
+    workspace.write("scripts/both.rhai", &script(""));
+    let maven = FakeMaven::new();
+    thing(&maven, "all", "1.0");
+    let deps = |arguments: &[&str]| workspace.with(&maven, &[&["deps"], arguments].concat());
+    assert_snapshot!("deps_script", deps(&["scripts/both.rhai"]));
+    assert_snapshot!("deps_script_json", deps(&["both.rhai", "--json"]));
+    assert_snapshot!("deps_script_locked", deps(&["both.rhai", "--locked"]));
+    thing(&maven, "all", "1.1");
+    let other = deps(&["both.rhai", "-p", "version=1.1"]);
+    assert!(other.contains("com.acme:thing:1.1  "), "{other}");
+    let third = format!("print(job::get(\"orders\").attempt);\njob::sql(\"third\", #{{ {sql} }}).deploy();\n");
+    workspace.write("scripts/ends.rhai", &script(&third));
+    assert_snapshot!("deps_script_ends", deps(&["ends.rhai", "-p", "version=1.1"]));
+    workspace.write("scripts/throws.rhai", &script("throw \"no\";\n"));
+    assert_snapshot!("deps_script_throws", deps(&["throws.rhai", "-p", "version=1.1"]));
+    workspace.write("scripts/nothing.rhai", "print(1);\n");
+    assert_snapshot!("deps_script_nothing", deps(&["nothing.rhai"]));
+    assert_snapshot!("deps_script_unknown", deps(&["bot.rhai"]));
+    assert_snapshot!("deps_script_as_job", deps(&["both"]));
+    assert_snapshot!("deps_job_with_parameter", deps(&["both", "-p", "version=1.1"]));
+    assert!(!workspace.path().join("tidegate.lock").exists(), "it writes nothing");
+    assert!(workspace.with(&maven, &["runs", "--json"]).contains("[]"), "and is no run");
+}
+
+#[test]
 fn another_file_than_the_lock_has() {
     let workspace = Workspace::idle();
     workspace.job("\"com.acme:thing:1.0\"", "");
