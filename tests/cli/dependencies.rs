@@ -197,7 +197,8 @@ fn a_lock_through_its_life() {
 
 #[test]
 fn a_script_tells_before_it_was_ever_run() {
-    let workspace = Workspace::idle();
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
     let sql = "sql: \"CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\\nCREATE TABLE t (i INT) WITH ('connector' = 'blackhole');\\nINSERT INTO t SELECT i FROM s\"";
     let script = |rest: &str| {
         format!(
@@ -216,7 +217,7 @@ fn a_script_tells_before_it_was_ever_run() {
     thing(&maven, "all", "1.1");
     let other = deps(&["both.rhai", "-p", "version=1.1"]);
     assert!(other.contains("com.acme:thing:1.1  "), "{other}");
-    let third = format!("print(job::get(\"orders\").attempt);\njob::sql(\"third\", #{{ {sql} }}).deploy();\n");
+    let third = format!("print(job::get(\"orders\").logs());\njob::sql(\"third\", #{{ {sql} }}).deploy();\n");
     workspace.write("scripts/ends.rhai", &script(&third));
     assert_snapshot!("deps_script_ends", deps(&["ends.rhai", "-p", "version=1.1"]));
     workspace.write("scripts/throws.rhai", &script("throw \"no\";\n"));
@@ -228,6 +229,7 @@ fn a_script_tells_before_it_was_ever_run() {
     assert_snapshot!("deps_job_with_parameter", deps(&["both", "-p", "version=1.1"]));
     assert!(!workspace.path().join("tidegate.lock").exists(), "it writes nothing");
     assert!(workspace.with(&maven, &["runs", "--json"]).contains("[]"), "and is no run");
+    assert!(flink.requests().iter().all(|request| request.method == "GET"), "nothing is sent");
 }
 
 #[test]

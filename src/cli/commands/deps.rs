@@ -108,7 +108,7 @@ fn show(session: &Session<'_>, jobs: &[(&JobSpec, &Place)], plan: &Plan) {
         session.terminal.data(&format!("  {line}\n"));
     }
     match (&plan.end, &plan.error) {
-        (Some(end), _) => session.terminal.say(&format!("what comes after it is not known: {end}")),
+        (Some(end), _) => session.terminal.say(&format!("what it would deploy after that is not known: {end}")),
         (None, None) if jobs.is_empty() => session.terminal.say("the script would deploy no job"),
         (None, None) => {}
         (None, Some(error)) => session.terminal.error(error),
