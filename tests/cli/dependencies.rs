@@ -12,6 +12,9 @@ const PROJECT: &str = "Failed to execute goal on project dependencies: Could not
 const COLLECT: &str = "Failed to collect dependencies at com.acme:thing:jar:1.0: Failed to read artifact descriptor for \
                        com.acme:thing:jar:1.0: Could not transfer artifact com.acme:thing:pom:1.0 from/to nexus (https://ci:pw@nexus.example/maven):";
 
+/// What writes the lock.
+const DEPLOY: &str = "job.deploy(#{ upgrade: \"stateless\" });";
+
 impl Workspace {
     /// Runs a command with this Maven.
     fn with(&self, maven: &FakeMaven, arguments: &[&str]) -> String {
@@ -233,20 +236,56 @@ fn a_script_tells_before_it_was_ever_run() {
 }
 
 #[test]
+fn only_a_deploy_writes_the_lock() {
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    let maven = FakeMaven::new();
+    thing(&maven, "all", "1.0");
+    let has_lock = || workspace.path().join("tidegate.lock").exists();
+    workspace.job("\"com.acme:thing:1.0\"", "job.validate();");
+    for arguments in [&["check"][..], &["plan", "it"], &["run", "it"], &["deps", "it.rhai"]] {
+        workspace.with(&maven, arguments);
+        assert!(!has_lock(), "{arguments:?}");
+    }
+    // A session: the spec is pure, and the deploy asks first.
+    let session = |yes: &[&str], input: &str| {
+        use std::io::Write;
+        let mut command = workspace.command(&[&["repl"], yes].concat());
+        command.env("PATH", maven.path()).env_remove("TIDEGATE_LOCKED");
+        let mut process = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        process.wait().unwrap();
+    };
+    let spec =
+        std::fs::read_to_string(workspace.path().join("scripts/it.rhai")).unwrap().replace("job.validate();", "");
+    session(&[], &spec);
+    assert!(!has_lock());
+    session(&[], &format!("{spec}job.deploy();\n"));
+    assert!(!has_lock(), "nobody was there to be asked, so it was not deployed");
+    session(&["--yes"], &format!("{spec}job.deploy();\n"));
+    assert!(workspace.lock().contains("com.acme:thing:1.0"));
+    std::fs::remove_file(workspace.path().join("tidegate.lock")).unwrap();
+    workspace.job("\"com.acme:thing:1.0\"", "job.deploy();");
+    workspace.with(&maven, &["run", "it"]);
+    assert!(has_lock(), "a job that is there already is locked, too");
+}
+
+#[test]
 fn another_file_than_the_lock_has() {
-    let workspace = Workspace::idle();
-    workspace.job("\"com.acme:thing:1.0\"", "");
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    workspace.job("\"com.acme:thing:1.0\"", DEPLOY);
     let maven = FakeMaven::new();
     thing(&maven, "all", "1.0");
     workspace.with(&maven, &["run", "it"]);
     let lock = workspace.lock();
     // The same file in another set.
-    workspace.job("\"com.acme:thing:1.0\", \"com.acme:other:1\"", "");
+    workspace.job("\"com.acme:thing:1.0\", \"com.acme:other:1\"", DEPLOY);
     let changed = jar("changed");
     maven.answers("all", &[("com.acme:thing:jar:1.0", None, &changed), ("com.acme:other:jar:1", None, b"o")]);
     assert_snapshot!("dependencies_checksum", hidden(&workspace.with(&maven, &["run", "it"]), &maven));
     // A file that was lost, and comes back as another one.
-    workspace.job("\"com.acme:thing:1.0\"", "");
+    workspace.job("\"com.acme:thing:1.0\"", DEPLOY);
     std::fs::remove_dir_all(workspace.path().join(".tidegate/artifacts")).unwrap();
     maven.answers(
         "all",
@@ -266,8 +305,9 @@ fn hidden(text: &str, maven: &FakeMaven) -> String {
 
 #[test]
 fn a_lock_that_cannot_be_read() {
-    let workspace = Workspace::idle();
-    workspace.job("\"com.acme:thing:1.0\"", "");
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    workspace.job("\"com.acme:thing:1.0\"", DEPLOY);
     let maven = FakeMaven::new();
     thing(&maven, "all", "1.0");
     workspace.with(&maven, &["run", "it"]);
@@ -285,8 +325,9 @@ fn a_lock_that_cannot_be_read() {
 
 #[test]
 fn what_flink_has_takes_along_what_only_it_brings() {
-    let workspace = Workspace::idle();
-    workspace.job("\"com.acme:thing:1.0\", \"org.apache.flink:flink-clients:1.20.0\"", "");
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    workspace.job("\"com.acme:thing:1.0\", \"org.apache.flink:flink-clients:1.20.0\"", DEPLOY);
     let maven = FakeMaven::new();
     let (thing, streaming) = ("com.acme:thing:jar:1.0", "org.apache.flink:flink-streaming-java:jar:1.20.0");
     let math = "org.apache.commons:commons-math3:jar:3.6.1";
@@ -300,7 +341,7 @@ fn what_flink_has_takes_along_what_only_it_brings() {
     assert!(poms[1].contains(excluded), "{}", poms[1]);
     assert_snapshot!("dependencies_left_out", workspace.masked(&workspace.lock()));
     // With nothing left to ask for, nobody is asked.
-    workspace.job("\"org.apache.flink:flink-clients:1.20.0\"", "");
+    workspace.job("\"org.apache.flink:flink-clients:1.20.0\"", DEPLOY);
     let broken = FakeMaven::new();
     let ended = workspace.with(&broken, &["run", "it"]);
     assert!(ended.contains("exit code: 0") && broken.poms().is_empty(), "{ended}");
@@ -312,6 +353,12 @@ fn artifacts_are_listed_and_those_that_nobody_needs_deleted() {
     let maven = FakeMaven::new();
     assert_snapshot!("artifacts_none", workspace.tidegate(&["artifacts"]));
     thing(&maven, "all", "1.0");
+    // The lock of somebody who has deployed it: here nothing but the lock needs the files.
+    let flink = FakeFlink::start();
+    let other = Workspace::on(&flink.url());
+    other.job("\"com.acme:thing:1.0\"", DEPLOY);
+    other.with(&maven, &["run", "it"]);
+    workspace.write("tidegate.lock", &other.lock());
     workspace.job("\"com.acme:thing:1.0\"", "");
     workspace.with(&maven, &["run", "it"]);
     let listed = workspace.tidegate(&["artifacts"]);

@@ -175,7 +175,9 @@ fn list_lock(session: &Session<'_>, json: bool, sets: &[deps::LockedSet]) -> Res
         return Ok(Outcome::Done);
     }
     if sets.is_empty() {
-        session.terminal.say("`tidegate.lock` has no dependencies: the first job with `dependencies:` writes it");
+        session
+            .terminal
+            .say("`tidegate.lock` has no dependencies: the first deploy of a job with `dependencies:` writes it");
         return Ok(Outcome::Done);
     }
     for set in sets {
