@@ -1,6 +1,8 @@
 //! `dependencies:`, `tidegate.lock`, `tidegate deps` and `tidegate artifacts`: every message, with a Maven that says what real
 //! ones say.
 
+use std::process::Stdio;
+
 use insta::assert_snapshot;
 use tidegate::drivers::payload::stored_jar;
 
@@ -252,9 +254,10 @@ fn only_a_deploy_writes_the_lock() {
         use std::io::Write;
         let mut command = workspace.command(&[&["repl"], yes].concat());
         command.env("PATH", maven.path()).env_remove("TIDEGATE_LOCKED");
-        let mut process = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
         process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        process.wait().unwrap();
+        process.wait_with_output().unwrap();
     };
     let spec =
         std::fs::read_to_string(workspace.path().join("scripts/it.rhai")).unwrap().replace("job.validate();", "");
