@@ -144,7 +144,8 @@ fn connectors_are_resolved_with_all_that_they_need_and_maven_is_asked_once() {
     std::fs::remove_file(&lock_path).unwrap();
     let run = sandbox.ask("SELECT max(id) FROM runs").remove(0);
     assert!(done(&mut without(&["approve", &format!("r{run}"), "--as", "me"])).contains("created"));
-    assert!(!lock_path.exists() && broken.poms().is_empty());
+    assert!(broken.poms().is_empty());
+    assert_eq!(std::fs::read_to_string(&lock_path).unwrap(), lock, "the lock has what was deployed");
 
     // What is lost is fetched again, and is what it was.
     std::fs::write(&lock_path, &lock).unwrap();

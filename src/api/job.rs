@@ -45,6 +45,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 &code::DEPENDENCY_LOCK_INVALID,
                 &code::DEPENDENCY_FAILED,
                 &code::MAVEN_NOT_FOUND,
+                &code::CAPABILITY_DENIED,
             ]),
         Function::new("jar", Class::Pure, &[required("name", Type::String), required("options", JAR_OPTIONS)], Type::Spec, Body::Pure(specs::jar))
             .docs(
@@ -65,6 +66,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 &code::DEPENDENCY_LOCK_INVALID,
                 &code::DEPENDENCY_FAILED,
                 &code::MAVEN_NOT_FOUND,
+                &code::CAPABILITY_DENIED,
             ]),
         Function::new("get", Class::Read, &[required("name", Type::String)], Type::Job, Body::Journaled(looks::get)).planning(Planning::With(planning::get))
             .docs("A recorded job of this environment, with what its cluster says now.", "let job = job::get(\"orders\");\nlog::info(job.state);")

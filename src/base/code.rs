@@ -77,7 +77,7 @@ codes! {
     PARAMETER_INVALID = "parameter.invalid": "a parameter was left out although it has no default, or its value has the wrong type.";
     VARIABLE_UNKNOWN = "env.variable_unknown": "the environment defines no variable of this name under `vars:`.";
     SECRET_MISSING = "secret.missing": "a secret could not be resolved at the moment of use: its environment variable, file or command gave nothing.";
-    CAPABILITY_DENIED = "capability.denied": "the script asked for something beside its workspace and its clusters: a program, a host, a folder, or a build, which runs code of somebody else. Scripts reach none of these unless `allow:`, or `allow_builds:`, in `tidegate.yaml` grants it; the hint shows the line to write. Nothing was done.";
+    CAPABILITY_DENIED = "capability.denied": "the script asked for something beside its workspace and its clusters: a program, a host, a folder, or a build, which runs code of somebody else, the `mvnw` of the workspace among it. Scripts reach none of these unless `allow:`, or `allow_builds:`, in `tidegate.yaml` grants it; the hint shows the line to write. Nothing was done.";
     HTTP_FAILED = "http.failed": "no whole answer came to a request of `http::get`, or one of `http::post` could not be sent. Every answer, whatever its status, is a value and no error.";
     SHELL_FAILED = "shell.failed": "a program of `shell::run` could not be started, did not end in time and was killed with all that it had started, or ended with another code than 0. With `check: false` such a code is a value. `e.data` holds `code`, `out` and `err`.";
     FILE_NOT_FOUND = "file.not_found": "a file that a script or a job names is not there.";
@@ -137,7 +137,7 @@ codes! {
     GIT_URL_INVALID = "git.url_invalid": "the URL is none of a git repository that tidegate fetches from: `https://`, `http://`, `ssh://`, `user@host:path`, `file://` or an absolute path.";
     GIT_PASSWORD_IN_URL = "git.password_in_url": "the URL of a repository holds a password, which everybody could read who sees it in a file, a log or a process list. Nothing was fetched. `credentials:` names a secret instead, which is fetched at the moment of use.";
     GIT_CREDENTIALS_MISSING = "git.credentials_missing": "the server of the repository asks who is there, and nothing that was given answers it: no `credentials:`, or of another kind than the server takes.";
-    GIT_AUTH_FAILED = "git.auth_failed": "the server of the repository refused user and password, token or key. They were sent once. After a rotation the secret has to be changed in its one source; nothing else remembers the old one.";
+    GIT_AUTH_FAILED = "git.auth_failed": "the server of the repository refused user and password, token or key. They were sent once. After a rotation the secret has to be changed in its one source; nothing else remembers the old one. Or the server leads to another host, scheme or port, which asks for credentials and gets none.";
     GIT_NOT_FOUND = "git.not_found": "the server answered, and has no such repository; some servers say so too where the user may not see it.";
     GIT_UNREACHABLE = "git.unreachable": "the server of the repository did not answer: its name is not known, the connection was refused or broke. What was fetched before is still there.";
     GIT_TIMEOUT = "git.timeout": "nothing came from the server of the repository for longer than `timeout` allows. What was fetched before is still there.";

@@ -66,6 +66,13 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<
     })
 }
 
+/// Whether some live process has a folder as the one that it works in; true where the system does not tell.
+pub fn is_worked_in(folder: &std::path::Path) -> bool {
+    let (Ok(folder), Ok(processes)) = (folder.canonicalize(), std::fs::read_dir("/proc")) else { return true };
+    // Those of other users cannot be looked at, and work in no folder of ours.
+    processes.flatten().any(|process| std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder))
+}
+
 /// When a live process started, in clock ticks since boot: with its number, an identity that a later process with the
 /// same number does not share. `None` where there is no such process, or it is a zombie.
 ///

@@ -136,7 +136,7 @@ pub enum Command {
         #[command(flatten)]
         of: Option<OfJob>,
     },
-    /// Show what the dependencies of a job come to and who brought what; else what tidegate.lock has
+    /// Show what the dependencies of a job, or of the jobs of a script, come to and who brought what; else what tidegate.lock has
     Deps(Deps),
     /// List the jars that are kept, and who needs them
     Artifacts {

@@ -14,6 +14,9 @@ pub const LONGEST_OUTPUT: usize = 1 << 20;
 /// How long the rest of the output is waited for when the program has ended.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// How often a program that runs is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// The variables of [`Variables::Few`].
 const PASSED_ON: &[&str] = &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "JAVA_HOME"];
 
@@ -69,6 +72,8 @@ pub enum Failure {
     NotStarted(std::io::Error),
     /// It took too long, and was killed; what it had written to standard output and error.
     TimedOut(Output, Output),
+    /// Whoever watched it wanted no more of it, and it was killed; what it had written.
+    GivenUp(Output, Output),
     /// The system does not tell how it ended.
     Lost(std::io::Error),
 }
@@ -91,6 +96,18 @@ impl Drop for Group {
 /// # Errors
 /// [`Failure`].
 pub async fn run(command: Command) -> Result<Ended, Failure> {
+    watched(command, &mut |_, _| true).await
+}
+
+/// The same, while `goes_on` is shown, now and then, what was kept of standard output so far, and how long it runs. Where that
+/// gives false it is ended.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn watched(
+    command: Command,
+    goes_on: &mut (dyn FnMut(&[u8], Duration) -> bool + Send),
+) -> Result<Ended, Failure> {
     let mut child = tokio::process::Command::new(&command.program);
     child.args(&command.arguments).current_dir(&command.folder).env_clear();
     for (name, value) in std::env::vars_os() {
@@ -105,12 +122,21 @@ pub async fn run(command: Command) -> Result<Ended, Failure> {
     let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     let out = Collected::of(child.stdout.take());
     let err = Collected::of(child.stderr.take());
-    let status = match tokio::time::timeout(command.timeout, child.wait()).await {
-        Err(_) => {
+    let began = tokio::time::Instant::now();
+    let status = loop {
+        let age = began.elapsed();
+        if age >= command.timeout {
             drop(group);
             return Err(Failure::TimedOut(out.finish().await, err.finish().await));
         }
-        Ok(status) => status.map_err(Failure::Lost)?,
+        match tokio::time::timeout(LOOK.min(command.timeout - age), child.wait()).await {
+            Ok(status) => break status.map_err(Failure::Lost)?,
+            Err(_) if out.look(|bytes| goes_on(bytes, began.elapsed())) => {}
+            Err(_) => {
+                drop(group);
+                return Err(Failure::GivenUp(out.finish().await, err.finish().await));
+            }
+        }
     };
     drop(group);
     Ok(Ended { code: code(status), out: out.finish().await, err: err.finish().await })
@@ -144,6 +170,10 @@ impl Collected {
             })
         });
         Self { kept, reader }
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
+        look(&self.kept.lock().unwrap_or_else(PoisonError::into_inner).bytes)
     }
 
     async fn finish(mut self) -> Output {

@@ -19,8 +19,8 @@ const BOILERPLATE: [&str; 10] = [
     "Please refer to ",
 ];
 
-/// The lines that say why a build failed: Maven's errors without what it always adds, Gradle's "What went wrong", else the
-/// last lines. `folder` is where it ran, which is cut out of paths.
+/// The lines that say why a build failed: Maven's errors without what it always adds, the compiler's and Gradle's "What went
+/// wrong", else the last lines. `folder` is where it ran, which is cut out of paths.
 pub fn telling(log: &str, folder: &str) -> Vec<String> {
     let folder = format!("{}/", folder.trim_end_matches('/'));
     let log = without_colors(log);
@@ -42,9 +42,18 @@ pub fn telling(log: &str, folder: &str) -> Vec<String> {
         // The first ones are the causes; the summary comes last and is told by the first ones too.
         errors.into_iter().take(MOST).for_each(|line| add(line.trim_end_matches("-> [Help 1]")));
     } else if let Some(text) = gradle {
+        // It says that the compiler failed; what the compiler said stands before it.
+        let of_compiler = log.lines().filter(|line| line.contains(": error: "));
+        of_compiler.take(MOST).for_each(&mut add);
         text.lines().skip(1).take_while(|line| !line.starts_with("* ")).take(MOST).for_each(add);
     } else {
-        let last: Vec<&str> = log.lines().rev().filter(|line| !line.trim().is_empty()).take(MOST).collect();
+        // What threw an exception says more than the way to it.
+        let is_frame = |line: &str| {
+            let line = line.trim();
+            line.starts_with("at ") && line.ends_with(')') || line.starts_with("... ") && line.ends_with(" more")
+        };
+        let last = log.lines().rev().filter(|line| !line.trim().is_empty() && !is_frame(line));
+        let last: Vec<&str> = last.take(MOST).collect();
         last.into_iter().rev().for_each(add);
     }
     lines
@@ -74,6 +83,11 @@ mod tests {
     fn gradle_and_others_are_told() {
         let log = "FAILURE: Build failed with an exception.\n\n* What went wrong:\nExecution failed for task ':compileJava'.\n> no\n\n* Try:\n> x\n";
         assert_eq!(telling(log, "/w"), ["Execution failed for task ':compileJava'.", "> no"]);
+        let compiler = format!("/w/A.java:2: error: <identifier> expected\nclass A {{ int }}\n1 error\n\n{log}");
+        assert_eq!(telling(&compiler, "/w")[..1], ["A.java:2: error: <identifier> expected"]);
+        let thrown =
+            "Exception in thread \"main\" java.io.IOException: no\n\tat java.base/a.B.c(B.java:1)\n\t... 4 more\n";
+        assert_eq!(telling(thrown, "/w"), ["Exception in thread \"main\" java.io.IOException: no"]);
         let log = (0..40).map(|number| format!("line {number}\n\n")).collect::<String>();
         assert_eq!(telling(&log, "/w").last().map(String::as_str), Some("line 39"));
         assert!(telling("", "/w").is_empty());

@@ -79,6 +79,9 @@ impl Address {
         if host.is_empty() || path.is_empty() {
             return Err(invalid(text, "names no repository on a host"));
         }
+        if !is_host(host) || user.is_some_and(|user| user.contains(['?', '#', '\\', '@', '[', ']'])) {
+            return Err(invalid(text, "has a host that cannot be one"));
+        }
         let user = user.filter(|user| !user.is_empty()).map(str::to_owned);
         Ok(Self { text: text.to_owned(), scheme, user, host: host.to_ascii_lowercase(), port })
     }
@@ -88,7 +91,7 @@ impl Address {
         let parts = text.split_once(':').and_then(|(place, path)| Some((place.split_once('@')?, path)));
         match parts {
             Some(((user, host), path))
-                if !user.is_empty() && !host.is_empty() && !path.is_empty() && !host.contains('/') =>
+                if !user.is_empty() && !user.contains(['/', '[']) && is_host(host) && !path.is_empty() =>
             {
                 let (user, host) = (Some(user.to_owned()), host.to_ascii_lowercase());
                 Ok(Self { text: text.to_owned(), scheme: Scheme::Ssh, user, host, port: None })
@@ -110,7 +113,18 @@ impl Address {
         }
     }
 
-    /// Whether credentials for one may be sent to the other.
+    /// How it is reached, and where: what credentials are for.
+    pub fn origin(&self) -> String {
+        let scheme = match self.scheme {
+            Scheme::Https => "https",
+            Scheme::Http => "http",
+            Scheme::Ssh => "ssh",
+            Scheme::File => return self.text.clone(),
+        };
+        format!("{scheme}://{}", self.place())
+    }
+
+    /// Whether credentials for one may be sent to the other: the same host by the same scheme at the same port.
     pub fn is_same_host(&self, other: &Self) -> bool {
         let port = |address: &Self| {
             address.port.unwrap_or(match address.scheme {
@@ -165,16 +179,24 @@ fn invalid(text: &str, why: &str) -> Error {
         .hint("write `https://host/path.git`, `ssh://user@host/path.git`, `user@host:path.git`, or an absolute path")
 }
 
-/// An address without the password that somebody wrote into it.
+/// Whether a text names one host, to whoever reads it: what separates the parts of an address is not in it.
+fn is_host(text: &str) -> bool {
+    match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)),
+    }
+}
+
+/// An address without the password that somebody wrote into it. One that cannot be read loses more than that.
 pub fn masked(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@') {
-        Some((user, place)) => match user.split_once(':') {
-            Some((user, _)) => format!("{scheme}://{user}:***@{place}{}", &rest[end..]),
-            None => text.to_owned(),
-        },
-        None => text.to_owned(),
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    // A password may hold what ends it for others: what stands before the last `@` counts.
+    match (rest.find(':'), rest.rfind('@')) {
+        (Some(colon), Some(at)) if colon < at => format!("{scheme}{}:***{}", &rest[..colon], &rest[at..]),
+        _ => text.to_owned(),
     }
 }
 
@@ -208,6 +230,16 @@ mod tests {
             "a b",
             "h:x",
             "@h:x",
+            "https://h?@other/x",
+            "https://h#@other/x",
+            "https://h\\@other/x",
+            "https://::1/x",
+            "https://[::1]2/x",
+            "https://[::1]:1:2/x",
+            "https://a@b@h:1:2/x",
+            "[git@h:22]:x",
+            "git@[::1]:x",
+            "x/y@h:z",
             "-oProxyCommand=x",
         ] {
             assert!(Address::parse(text).unwrap_err().is(&code::GIT_URL_INVALID), "{text}");
@@ -220,6 +252,11 @@ mod tests {
         {
             let error = Address::parse(text).unwrap_err();
             assert!(error.is(&code::GIT_PASSWORD_IN_URL), "{error}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+        for text in ["https://ada:/hunter2@h/j", "ada:hunter2@h:j", "https://ada:a@hunter2@h", "ftp://ada:hunter2@h/j"]
+        {
+            let error = Address::parse(text).unwrap_err();
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }
     }
@@ -246,7 +283,9 @@ mod tests {
     fn credentials_stay_with_their_host() {
         let of = |text| Address::parse(text).unwrap();
         assert!(of("https://h/a").is_same_host(&of("https://H:443/b")));
-        for other in ["http://h/a", "https://h:444/a", "https://h.evil/a", "git@h:a"] {
+        assert!(of("git@h:a").is_same_host(&of("ssh://ada@h:22/b")));
+        for other in ["http://h/a", "http://h:443/a", "https://h:444/a", "https://h.evil/a", "https://h./a", "git@h:a"]
+        {
             assert!(!of("https://h/a").is_same_host(&of(other)), "{other}");
         }
     }

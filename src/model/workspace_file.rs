@@ -35,10 +35,13 @@ pub struct WorkspaceFile {
     /// The git projects by name.
     #[serde(default)]
     pub projects: BTreeMap<String, Project>,
-    /// The projects, by name or URL, whose code may be run to build them.
+    /// The projects, by name or URL, whose code may be run to build them; [`WORKSPACE`] for its own `mvnw`.
     #[serde(default)]
     pub allow_builds: Vec<String>,
 }
+
+/// How `allow_builds` names the workspace itself.
+pub const WORKSPACE: &str = ".";
 
 /// A git project.
 #[derive(Debug, Clone, Deserialize)]

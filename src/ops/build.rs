@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::blocking::blocking;
 use super::inputs::artifact_path;
 use super::projects;
 use super::services::Services;
 use crate::base::hash::sha256;
-use crate::base::{Error, Result, boundary, clock, code, duration};
+use crate::base::{Error, Result, boundary, clock, code, counted, duration};
 use crate::drivers::build::{self, Failure, Launch};
+use crate::drivers::git;
 use crate::model::attempt::StepKey;
 use crate::model::build::{Build, BuildStatus, Built};
 use crate::model::build_log::telling;
@@ -259,6 +261,9 @@ async fn perform(
     }
     std::fs::create_dir_all(&work).map_err(unwritten)?;
     projects::check_out(parts, work.clone()).await?;
+    let looked_at = work.clone();
+    let pointers = blocking(move |_| Ok(git::pointers(&looked_at))).await?;
+    let note = (!pointers.is_empty()).then(|| of_lfs(&pointers));
     let (log, shown) = log_path(services, build.id);
     let launch = Launch {
         program: build::find_program(&prepared.words[0], &work)?,
@@ -273,6 +278,7 @@ async fn perform(
         mark: mark(&services.store, build.id),
         timeout: prepared.wanted.timeout,
         log: log.clone(),
+        note: note.clone(),
     };
     let what = format!(
         "build {} of `{}` at {}: `{}`",
@@ -287,7 +293,7 @@ async fn perform(
     let why = |error: Error| {
         let text = last_of(&log);
         let lines = telling(&text, &work.to_string_lossy());
-        let error = lines.iter().fold(error, Error::caused_by);
+        let error = lines.iter().chain(&note).fold(error, Error::caused_by);
         error.with("build", build.id).with("log", shown.clone()).with("end", lines)
     };
     match ended {
@@ -309,6 +315,17 @@ async fn perform(
                 .caused_by(error))
         }
     }
+}
+
+/// What is said of files that stand for others.
+fn of_lfs(pointers: &[String]) -> String {
+    let some: Vec<String> = pointers.iter().take(3).map(|path| format!("`{path}`")).collect();
+    let more = if pointers.len() > some.len() { ", ..." } else { "" };
+    format!(
+        "{} not fetched from Git LFS, only pointers are there: {}{more}",
+        counted(pointers.len(), "file"),
+        some.join(", ")
+    )
 }
 
 /// The end of a log, as text.

@@ -3,7 +3,7 @@
 use crate::base::{Error, Result, code};
 use crate::drivers::http::Url;
 use crate::model::git_project::GitProject;
-use crate::model::workspace_file::{Allow, split_host};
+use crate::model::workspace_file::{Allow, WORKSPACE, split_host};
 use crate::ops::projects::Projects;
 
 /// Checks that programs may be run.
@@ -53,16 +53,42 @@ pub fn build(projects: &Projects, project: &GitProject) -> Result<()> {
         return Ok(());
     }
     let shown = project.shown();
-    let mut allowed = projects.allowed.clone();
-    allowed.push(shown.to_owned());
-    let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    let items: Vec<String> =
-        allowed.iter().map(|name| if plain(name) { name.clone() } else { format!("{name:?}") }).collect();
     Err(Error::new(
         &code::CAPABILITY_DENIED,
         format!("scripts of this workspace may not build `{shown}`, which runs code of it"),
     )
-    .hint(format!("if they should, write this line in tidegate.yaml: allow_builds: [{}]", items.join(", "))))
+    .hint(format!("if they should, write this line in tidegate.yaml: {}", builds_line(projects, shown))))
+}
+
+/// Checks that the workspace's own `mvnw` may be run to resolve dependencies: whoever wrote the workspace wrote it.
+///
+/// # Errors
+/// `capability.denied`.
+pub fn wrapper(projects: &Projects) -> Result<()> {
+    if projects.allowed.iter().any(|allowed| allowed == WORKSPACE) {
+        return Ok(());
+    }
+    Err(Error::new(
+        &code::CAPABILITY_DENIED,
+        "the dependencies of a job have to be fetched, and the only Maven is `mvnw` of this workspace, which may not be run",
+    )
+    .caused_by("no `mvn` on the PATH, and none below MAVEN_HOME or M2_HOME")
+    .hint(format!(
+        "install Maven; or, if `mvnw` may run its code here, write this line in tidegate.yaml: {}",
+        builds_line(projects, WORKSPACE)
+    )))
+}
+
+/// The line of `tidegate.yaml` that allows one more to run its code.
+fn builds_line(projects: &Projects, one: &str) -> String {
+    let plain = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    let items = projects.allowed.iter().map(String::as_str).chain([one]);
+    let items: Vec<String> =
+        items.map(|name| if plain(name) { name.to_owned() } else { format!("{name:?}") }).collect();
+    format!("allow_builds: [{}]", items.join(", "))
 }
 
 /// A folder outside of the workspace that was not granted.

@@ -1,11 +1,13 @@
-//! What a job's dependencies come to: the closure that its run pinned, else the one in `tidegate.lock`, else Maven's answer,
-//! which is locked. Where lock and store satisfy a job, no Maven is started.
+//! What a job's dependencies come to: the closure that its run pinned, else the one in `tidegate.lock`, else Maven's answer.
+//! Where lock and store satisfy a job, no Maven is started. Only a deploy writes the lock: making a spec changes nothing that
+//! anybody would have to commit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::artifacts::{self, Taken};
+use super::capability;
 use super::inputs::Inputs;
 use super::services::Services;
 use crate::base::{Error, Result, code, counted};
@@ -23,8 +25,8 @@ const LONGEST_LOCK: u64 = 16 << 20;
 #[derive(Debug, Default)]
 pub struct LockUse {
     refuses: AtomicBool,
-    /// What plans have asked Maven for: the next job with the same dependencies needs no second answer.
-    planned: Mutex<DependencyLock>,
+    /// What Maven was asked for and is not locked: the next job with the same dependencies needs no second answer.
+    answered: Mutex<DependencyLock>,
 }
 
 impl LockUse {
@@ -39,21 +41,15 @@ impl LockUse {
 pub struct Resolution {
     /// The files.
     pub closure: Closure,
-    /// In what `tidegate.lock` would change, where it was not to be written.
+    /// In what `tidegate.lock` changes when the job is deployed.
     pub lock_changes: Vec<String>,
 }
 
-/// Resolves the dependencies of a job, and has their files in the store. `writes` is whether `tidegate.lock` may be written:
-/// a plan only tells.
+/// Resolves the dependencies of a job, and has their files in the store.
 ///
 /// # Errors
 /// `dependency.*`, `maven.not_found`, `state.*`.
-pub async fn resolve(
-    services: &Services,
-    inputs: &Inputs,
-    declared: Vec<Dependency>,
-    writes: bool,
-) -> Result<Resolution> {
+pub async fn resolve(services: &Services, inputs: &Inputs, declared: Vec<Dependency>) -> Result<Resolution> {
     let declared = sorted(declared)?;
     if declared.is_empty() {
         return Ok(Resolution::default());
@@ -71,7 +67,7 @@ pub async fn resolve(
     let resolution = match lock.find(&declared) {
         Some(closure) => Resolution { closure: closure.clone(), lock_changes: Vec::new() },
         None if services.lock_use.refuses.load(Ordering::Relaxed) => return Err(locked(&lock, &declared)),
-        None => anew(services, &declared, writes).await?,
+        None => anew(services, &declared).await?,
     };
     have_all(services, &resolution.closure).await?;
     inputs.pin_closure(&resolution.closure)?;
@@ -148,32 +144,55 @@ async fn turn(services: &Services) -> Result<Lock> {
     }
 }
 
-async fn anew(services: &Services, declared: &[Dependency], writes: bool) -> Result<Resolution> {
+async fn anew(services: &Services, declared: &[Dependency]) -> Result<Resolution> {
     let _turn = turn(services).await?;
-    // Whoever had it before may have resolved the same.
+    // Whoever had it before may have locked the same.
     let lock = read_lock(services)?;
     if let Some(closure) = lock.find(declared) {
         return Ok(Resolution { closure: closure.clone(), lock_changes: Vec::new() });
     }
-    let planned = || services.lock_use.planned.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let known = planned().find(declared).cloned().filter(|_| !writes);
+    let answered = || services.lock_use.answered.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = answered().find(declared).cloned();
     let closure = match known {
         Some(closure) => closure,
         None => ask_maven(services, declared, &lock).await?,
     };
-    if writes {
-        write_lock(services, &lock, &lock.with(closure.clone()))?;
-        services.clusters.progress(&format!("`{FILE}` has {} more: commit it", counted(closure.files.len(), "file")));
-        return Ok(Resolution { closure, lock_changes: Vec::new() });
-    }
     let mut lock_changes = match lock.nearest(declared) {
         Some(nearest) => [nearest.declared_differences(declared), nearest.differences(&closure)].concat(),
         None => declared.iter().map(|one| format!("+ {}", one.shown())).collect(),
     };
     lock_changes.push(format!("{} in all, {}", counted(closure.files.len(), "file"), size(closure.bytes())));
-    let mut planned = services.lock_use.planned.lock().unwrap_or_else(PoisonError::into_inner);
-    *planned = planned.with(closure.clone());
+    let mut answered = answered();
+    *answered = answered.with(closure.clone());
     Ok(Resolution { closure, lock_changes })
+}
+
+/// Has what a job is deployed with in `tidegate.lock`. A run that goes on with what it pinned is not refused for a lock that
+/// must not change.
+///
+/// # Errors
+/// `dependency.lock_invalid`, `dependency.checksum`, `state.*`.
+pub(super) async fn lock_in(services: &Services, closure: &Closure) -> Result<()> {
+    let is_locked = |lock: &DependencyLock| lock.find(&closure.declared).is_some();
+    if closure.is_empty() || services.lock_use.refuses.load(Ordering::Relaxed) || is_locked(&read_lock(services)?) {
+        return Ok(());
+    }
+    let _turn = turn(services).await?;
+    let lock = read_lock(services)?;
+    if is_locked(&lock) {
+        return Ok(());
+    }
+    let other = closure.files.iter().find(|file| lock.sha256(&file.coordinates).is_some_and(|one| one != file.sha256));
+    if let Some(file) = other {
+        return Err(Error::new(
+            &code::DEPENDENCY_CHECKSUM,
+            format!("`{}` is locked as another file since this run resolved it", file.coordinates),
+        )
+        .hint(format!("run the script again: it takes what `{FILE}` has now")));
+    }
+    write_lock(services, &lock, &lock.with(closure.clone()))?;
+    services.clusters.progress(&format!("`{FILE}` has {} more: commit it", counted(closure.files.len(), "file")));
+    Ok(())
 }
 
 /// Has Maven resolve dependencies, and takes their files.
@@ -186,7 +205,8 @@ async fn ask_maven(services: &Services, declared: &[Dependency], lock: &Dependen
     let mut found = Vec::new();
     if !asked.is_empty() {
         let mask = |text: &str| services.secrets.mask(text);
-        let maven = maven(services, &mask)?;
+        let tell = |text: &str| services.clusters.progress(text);
+        let maven = maven(services, &mask, &tell)?;
         services.clusters.progress(&format!("resolving {} with Maven", dependencies(asked.len())));
         found = maven.resolve(Ask::Closure(&asked, &[])).await?;
         let brought = provided_in(&found);
@@ -252,7 +272,8 @@ async fn fetch(services: &Services, missing: &[&ClosureFile]) -> Result<()> {
         return Ok(());
     }
     let mask = |text: &str| services.secrets.mask(text);
-    let maven = maven(services, &mask)?;
+    let tell = |text: &str| services.clusters.progress(text);
+    let maven = maven(services, &mask, &tell)?;
     services.clusters.progress(&format!("fetching {} of the dependencies with Maven", counted(missing.len(), "file")));
     let coordinates: Vec<Coordinates> = missing.iter().map(|file| file.coordinates.clone()).collect();
     let found = maven.resolve(Ask::Files(&coordinates)).await?;
@@ -271,12 +292,22 @@ async fn fetch(services: &Services, missing: &[&ClosureFile]) -> Result<()> {
     Ok(())
 }
 
-fn maven<'a>(services: &Services, mask: &'a (dyn Fn(&str) -> String + Sync)) -> Result<Maven<'a>> {
-    let program = maven::find(services.folder.root())?;
+fn maven<'a>(
+    services: &Services,
+    mask: &'a (dyn Fn(&str) -> String + Sync),
+    tell: &'a (dyn Fn(&str) + Sync),
+) -> Result<Maven<'a>> {
+    let program = match maven::find(services.folder.root())? {
+        maven::Program::Installed(program) => program,
+        maven::Program::Wrapper(program) => {
+            capability::wrapper(&services.projects)?;
+            program
+        }
+    };
     // Maven works in a folder of its own, from where a relative path would lead elsewhere.
     let state = services.store.directory();
     let state = state.canonicalize().unwrap_or_else(|_| state.to_owned());
-    Ok(Maven { program, folder: state.join("maven"), mask })
+    Ok(Maven { program, folder: state.join("maven"), mask, tell })
 }
 
 fn differs(one: &Found, expected: &str, sha256: &str) -> Error {

@@ -2,6 +2,7 @@
 
 use super::class_path;
 use super::cluster::Start;
+use super::dependencies;
 use super::deploy::{self, Begin, Intent};
 use super::effect::Acting;
 use super::services::Services;
@@ -18,6 +19,7 @@ use crate::model::run::Run;
 /// `job.twin` where the job lives already, and those of [`deploy::bring`].
 pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSpec) -> Result<Attempt> {
     let _lock = lock(services, &spec.identity)?;
+    dependencies::lock_in(services, &spec.dependencies).await?;
     let connection = services.clusters.connect(&spec.cluster, Start::IfDown).await?;
     deploy::settle(services, &connection, spec).await?;
     if let Some(own) = services.store.attempt_of_step(&acting.key)?

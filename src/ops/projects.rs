@@ -1,8 +1,9 @@
 //! Git projects: mirrors under `.tidegate/git`, fetched under a lock, and folders checked out of them.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::blocking::blocking;
@@ -210,7 +211,23 @@ fn mirror_path(services: &Services, address: &Address) -> PathBuf {
     services.store.directory().join("git").join(hash(address))
 }
 
-/// Fetches under the lock, which the thread gives back when it ends, and looks into the mirror then.
+/// The lock of a mirror while a server is talked to: it is given back when nobody waits any more, until the thread takes it
+/// to write. So a server that falls silent keeps nobody else from the mirror.
+struct Turn(Arc<Mutex<Option<Lock>>>);
+
+impl Turn {
+    fn take(&self) -> Option<Lock> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+/// Fetches under the lock, and looks into the mirror then.
 async fn transfer<T: Send + 'static>(
     services: &Services,
     project: &GitProject,
@@ -220,16 +237,28 @@ async fn transfer<T: Send + 'static>(
     look: impl FnOnce(&Mirror) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let progress = access.progress.clone();
+    let turn = Turn(Arc::new(Mutex::new(Some(lock))));
+    let of_thread = turn.0.clone();
     let work = blocking(move |cancel| {
-        let _lock = lock;
         let access = Access { cancel: cancel.clone(), ..access };
-        look(&Mirror::fetch(&path, &access)?)
+        let held = OnceCell::new();
+        let begin_writing = || {
+            let taken = of_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match taken.map(|lock| held.set(lock)) {
+                Some(_) => Ok(()),
+                None if held.get().is_some() => Ok(()),
+                None => Err(Error::new(&code::CANCELLED, "cancelled")),
+            }
+        };
+        look(&Mirror::fetch(&path, &access, &begin_writing)?)
     });
-    tokio::select! {
+    let result = tokio::select! {
         biased;
         result = work => result,
         error = watch(services, project, &progress) => Err(error),
-    }
+    };
+    drop(turn);
+    result
 }
 
 /// Tells how a transfer goes, and ends where nothing comes for too long.
@@ -240,8 +269,15 @@ async fn watch(services: &Services, project: &GitProject, progress: &Progress) -
         let silent = progress.silent_for();
         if silent >= project.timeout {
             let patience = duration::show(Duration::from_millis(project.timeout));
+            let before = match progress.counts() {
+                Some((received, total, bytes)) => {
+                    format!("before that {received} of {total} objects came, {:.1} MB", bytes as f64 / 1e6)
+                }
+                None => "nothing of the repository came before that".to_owned(),
+            };
             return Error::new(&code::GIT_TIMEOUT, format!("nothing came of `{}` for {patience}", project.url))
-                .hint("look at the host and the network; `timeout:` of the project allows for longer");
+                .caused_by(before)
+                .hint("try again, and look at the host and the network; `timeout:` of the project allows for longer");
         }
         if told.elapsed() >= TELL {
             told = std::time::Instant::now();

@@ -54,8 +54,10 @@ pub async fn run(services: &Services, wanted: Wanted) -> Result<Value> {
     let command = Command { program, arguments, folder, environment, variables: Variables::Few, timeout };
     let ended = child::run(command).await.map_err(|failure| match failure {
         Failure::NotStarted(error) => failed("cannot be started".to_owned()).caused_by(error),
-        Failure::TimedOut(..) => failed(format!("did not end within {} and was killed", show(wanted.timeout)))
-            .hint("give it longer: #{ timeout: \"10m\" }"),
+        Failure::TimedOut(..) | Failure::GivenUp(..) => {
+            failed(format!("did not end within {} and was killed", show(wanted.timeout)))
+                .hint("give it longer: #{ timeout: \"10m\" }")
+        }
         Failure::Lost(error) => failed("ended in a way that the system does not tell".to_owned()).caused_by(error),
     })?;
     let text = |output: &Output| services.secrets.mask(&text(output));

@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use crate::base::error::Place;
 use crate::base::{Error, Result, code, suggest};
 use crate::model::git_address::Address;
-use crate::model::workspace_file::{Cluster, WorkspaceFile, split_host};
+use crate::model::workspace_file::{Cluster, WORKSPACE, WorkspaceFile, split_host};
 
 use super::locate::FILE;
 
@@ -113,7 +113,7 @@ fn check(text: &str, file: &WorkspaceFile) -> Result<()> {
         }
     }
     for (name, project) in &file.projects {
-        if !fits(name) {
+        if !fits(name) || name == WORKSPACE {
             return Err(invalid(name, format!("`{name}` cannot be a name")).hint("letters, digits, `-`, `_` and `.`"));
         }
         super::projects::project(name, project).map_err(|error| {
@@ -124,7 +124,7 @@ fn check(text: &str, file: &WorkspaceFile) -> Result<()> {
         })?;
     }
     for name in &file.allow_builds {
-        if !file.projects.contains_key(name) && Address::parse(name).is_err() {
+        if name != WORKSPACE && !file.projects.contains_key(name) && Address::parse(name).is_err() {
             return Err(invalid(
                 "allow_builds",
                 format!("`allow_builds` names `{name}`, which is no project and no URL"),

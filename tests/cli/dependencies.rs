@@ -1,6 +1,8 @@
 //! `dependencies:`, `tidegate.lock`, `tidegate deps` and `tidegate artifacts`: every message, with a Maven that says what real
 //! ones say.
 
+use std::process::Stdio;
+
 use insta::assert_snapshot;
 use tidegate::drivers::payload::stored_jar;
 
@@ -11,6 +13,9 @@ use super::support::fake_maven::{FakeMaven, without_log_number};
 const PROJECT: &str = "Failed to execute goal on project dependencies: Could not resolve dependencies for project tidegate:dependencies:pom:1:";
 const COLLECT: &str = "Failed to collect dependencies at com.acme:thing:jar:1.0: Failed to read artifact descriptor for \
                        com.acme:thing:jar:1.0: Could not transfer artifact com.acme:thing:pom:1.0 from/to nexus (https://ci:pw@nexus.example/maven):";
+
+/// What writes the lock.
+const DEPLOY: &str = "job.deploy(#{ upgrade: \"stateless\" });";
 
 impl Workspace {
     /// Runs a command with this Maven.
@@ -139,6 +144,27 @@ fn what_maven_cannot_do() {
 }
 
 #[test]
+fn the_wrapper_of_the_workspace_runs_only_where_it_may() {
+    let workspace = Workspace::idle();
+    workspace.job("\"com.acme:thing:1.0\"", "");
+    let maven = FakeMaven::new();
+    thing(&maven, "all", "1.0");
+    let program = maven.file("mvn").display().to_string();
+    workspace.write("mvnw", &format!("#!/bin/sh\nPATH=/usr/bin:/bin\nexec {program} \"$@\"\n"));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(workspace.path().join("mvnw"), mode).unwrap();
+    let nothing = tempfile::tempdir().unwrap();
+    let path = nothing.path().to_string_lossy().into_owned();
+    let run = || workspace.in_environment(&[("PATH", &path)], &["run", "it"]);
+    assert_snapshot!("dependencies_wrapper", run());
+    assert!(maven.poms().is_empty(), "nothing of it was run");
+    let file = std::fs::read_to_string(workspace.path().join("tidegate.yaml")).unwrap();
+    workspace.write("tidegate.yaml", &format!("{file}allow_builds: [\".\"]\n"));
+    let ended = run();
+    assert!(ended.contains("exit code: 0") && maven.poms().len() == 1, "{ended}");
+}
+
+#[test]
 fn a_lock_through_its_life() {
     let flink = FakeFlink::start();
     let workspace = Workspace::on(&flink.url());
@@ -175,20 +201,94 @@ fn a_lock_through_its_life() {
 }
 
 #[test]
+fn a_script_tells_before_it_was_ever_run() {
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    let sql = "sql: \"CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\\nCREATE TABLE t (i INT) WITH ('connector' = 'blackhole');\\nINSERT INTO t SELECT i FROM s\"";
+    let script = |rest: &str| {
+        format!(
+            "fn options() {{ #{{ version: params::string(\"1.0\") }} }}\nlet version = params::get(\"version\");\n\
+             job::sql(\"orders\", #{{ {sql}, dependencies: [`com.acme:thing:${{version}}`] }}).deploy();\n\
+             job::sql(\"plain\", #{{ {sql} }}).deploy();\n{rest}"
+        )
+    };
+    workspace.write("scripts/both.rhai", &script(""));
+    let maven = FakeMaven::new();
+    thing(&maven, "all", "1.0");
+    let deps = |arguments: &[&str]| workspace.with(&maven, &[&["deps"], arguments].concat());
+    assert_snapshot!("deps_script", deps(&["scripts/both.rhai"]));
+    assert_snapshot!("deps_script_json", deps(&["both.rhai", "--json"]));
+    assert_snapshot!("deps_script_locked", deps(&["both.rhai", "--locked"]));
+    thing(&maven, "all", "1.1");
+    let other = deps(&["both.rhai", "-p", "version=1.1"]);
+    assert!(other.contains("com.acme:thing:1.1  "), "{other}");
+    let third = format!("print(job::get(\"orders\").logs());\njob::sql(\"third\", #{{ {sql} }}).deploy();\n");
+    workspace.write("scripts/ends.rhai", &script(&third));
+    assert_snapshot!("deps_script_ends", deps(&["ends.rhai", "-p", "version=1.1"]));
+    workspace.write("scripts/throws.rhai", &script("throw \"no\";\n"));
+    assert_snapshot!("deps_script_throws", deps(&["throws.rhai", "-p", "version=1.1"]));
+    workspace.write("scripts/nothing.rhai", "print(1);\n");
+    assert_snapshot!("deps_script_nothing", deps(&["nothing.rhai"]));
+    assert_snapshot!("deps_script_unknown", deps(&["bot.rhai"]));
+    assert_snapshot!("deps_script_as_job", deps(&["both"]));
+    assert_snapshot!("deps_job_with_parameter", deps(&["both", "-p", "version=1.1"]));
+    assert!(!workspace.path().join("tidegate.lock").exists(), "it writes nothing");
+    assert!(workspace.with(&maven, &["runs", "--json"]).contains("[]"), "and is no run");
+    assert!(flink.requests().iter().all(|request| request.method == "GET"), "nothing is sent");
+}
+
+#[test]
+fn only_a_deploy_writes_the_lock() {
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    let maven = FakeMaven::new();
+    thing(&maven, "all", "1.0");
+    let has_lock = || workspace.path().join("tidegate.lock").exists();
+    workspace.job("\"com.acme:thing:1.0\"", "job.validate();");
+    for arguments in [&["check"][..], &["plan", "it"], &["run", "it"], &["deps", "it.rhai"]] {
+        workspace.with(&maven, arguments);
+        assert!(!has_lock(), "{arguments:?}");
+    }
+    // A session: the spec is pure, and the deploy asks first.
+    let session = |yes: &[&str], input: &str| {
+        use std::io::Write;
+        let mut command = workspace.command(&[&["repl"], yes].concat());
+        command.env("PATH", maven.path()).env_remove("TIDEGATE_LOCKED");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        process.wait_with_output().unwrap();
+    };
+    let spec =
+        std::fs::read_to_string(workspace.path().join("scripts/it.rhai")).unwrap().replace("job.validate();", "");
+    session(&[], &spec);
+    assert!(!has_lock());
+    session(&[], &format!("{spec}job.deploy();\n"));
+    assert!(!has_lock(), "nobody was there to be asked, so it was not deployed");
+    session(&["--yes"], &format!("{spec}job.deploy();\n"));
+    assert!(workspace.lock().contains("com.acme:thing:1.0"));
+    std::fs::remove_file(workspace.path().join("tidegate.lock")).unwrap();
+    workspace.job("\"com.acme:thing:1.0\"", "job.deploy();");
+    workspace.with(&maven, &["run", "it"]);
+    assert!(has_lock(), "a job that is there already is locked, too");
+}
+
+#[test]
 fn another_file_than_the_lock_has() {
-    let workspace = Workspace::idle();
-    workspace.job("\"com.acme:thing:1.0\"", "");
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    workspace.job("\"com.acme:thing:1.0\"", DEPLOY);
     let maven = FakeMaven::new();
     thing(&maven, "all", "1.0");
     workspace.with(&maven, &["run", "it"]);
     let lock = workspace.lock();
     // The same file in another set.
-    workspace.job("\"com.acme:thing:1.0\", \"com.acme:other:1\"", "");
+    workspace.job("\"com.acme:thing:1.0\", \"com.acme:other:1\"", DEPLOY);
     let changed = jar("changed");
     maven.answers("all", &[("com.acme:thing:jar:1.0", None, &changed), ("com.acme:other:jar:1", None, b"o")]);
     assert_snapshot!("dependencies_checksum", hidden(&workspace.with(&maven, &["run", "it"]), &maven));
     // A file that was lost, and comes back as another one.
-    workspace.job("\"com.acme:thing:1.0\"", "");
+    workspace.job("\"com.acme:thing:1.0\"", DEPLOY);
     std::fs::remove_dir_all(workspace.path().join(".tidegate/artifacts")).unwrap();
     maven.answers(
         "all",
@@ -208,8 +308,9 @@ fn hidden(text: &str, maven: &FakeMaven) -> String {
 
 #[test]
 fn a_lock_that_cannot_be_read() {
-    let workspace = Workspace::idle();
-    workspace.job("\"com.acme:thing:1.0\"", "");
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    workspace.job("\"com.acme:thing:1.0\"", DEPLOY);
     let maven = FakeMaven::new();
     thing(&maven, "all", "1.0");
     workspace.with(&maven, &["run", "it"]);
@@ -227,8 +328,9 @@ fn a_lock_that_cannot_be_read() {
 
 #[test]
 fn what_flink_has_takes_along_what_only_it_brings() {
-    let workspace = Workspace::idle();
-    workspace.job("\"com.acme:thing:1.0\", \"org.apache.flink:flink-clients:1.20.0\"", "");
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    workspace.job("\"com.acme:thing:1.0\", \"org.apache.flink:flink-clients:1.20.0\"", DEPLOY);
     let maven = FakeMaven::new();
     let (thing, streaming) = ("com.acme:thing:jar:1.0", "org.apache.flink:flink-streaming-java:jar:1.20.0");
     let math = "org.apache.commons:commons-math3:jar:3.6.1";
@@ -242,7 +344,7 @@ fn what_flink_has_takes_along_what_only_it_brings() {
     assert!(poms[1].contains(excluded), "{}", poms[1]);
     assert_snapshot!("dependencies_left_out", workspace.masked(&workspace.lock()));
     // With nothing left to ask for, nobody is asked.
-    workspace.job("\"org.apache.flink:flink-clients:1.20.0\"", "");
+    workspace.job("\"org.apache.flink:flink-clients:1.20.0\"", DEPLOY);
     let broken = FakeMaven::new();
     let ended = workspace.with(&broken, &["run", "it"]);
     assert!(ended.contains("exit code: 0") && broken.poms().is_empty(), "{ended}");
@@ -254,6 +356,12 @@ fn artifacts_are_listed_and_those_that_nobody_needs_deleted() {
     let maven = FakeMaven::new();
     assert_snapshot!("artifacts_none", workspace.tidegate(&["artifacts"]));
     thing(&maven, "all", "1.0");
+    // The lock of somebody who has deployed it: here nothing but the lock needs the files.
+    let flink = FakeFlink::start();
+    let other = Workspace::on(&flink.url());
+    other.job("\"com.acme:thing:1.0\"", DEPLOY);
+    other.with(&maven, &["run", "it"]);
+    workspace.write("tidegate.lock", &other.lock());
     workspace.job("\"com.acme:thing:1.0\"", "");
     workspace.with(&maven, &["run", "it"]);
     let listed = workspace.tidegate(&["artifacts"]);

@@ -261,6 +261,22 @@ fn a_build_that_fails_hangs_is_not_there_or_needs_a_shell() {
 }
 
 #[test]
+fn files_of_git_lfs_are_said_to_be_pointers() {
+    let root = tempfile::tempdir().unwrap();
+    let (jobs, workspace) = shell_project(root.path(), "cat lib/a.jar\nexit 1\n", "");
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+    jobs.commit("pointers", &[("lib/a.jar", pointer), ("lib/.gitattributes", "*.jar filter=lfs -text\n")]);
+    let said = workspace.run(&build("")).fails("build.failed");
+    let note = "1 file not fetched from Git LFS, only pointers are there: `lib/a.jar`";
+    assert!(said.contains(&format!("caused by: {note}")), "{said}");
+    let log = workspace.tidegate(&["builds", "log", "1"]).ok();
+    assert!(log.starts_with(&format!("[tidegate: {note}]\n")), "{log}");
+    jobs.commit("works", &[("build.sh", "true\n")]);
+    let said = workspace.run(&build("artifacts: [\"lib/*.jar\"]")).fails("build.no_artifact");
+    assert!(said.contains("`lib/a.jar` is no result") && said.contains("git lfs pull"), "{said}");
+}
+
+#[test]
 fn a_gigabyte_of_output_neither_blocks_nor_fills_the_disk() {
     let root = tempfile::tempdir().unwrap();
     let script = "echo first line\nhead -c 1073741824 /dev/zero | tr '\\0' 'x' | fold -w 200\necho\necho last line\necho jar > out.jar\n";

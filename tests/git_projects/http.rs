@@ -256,4 +256,19 @@ fn submodules_come_with_the_commit() {
     case.jobs.commit("url", &[]);
     let said = case.workspace.run(&build("")).fails("git.submodule");
     assert!(said.contains("none was given") && other.refused().is_empty(), "{said}");
+    // What cannot be read is not nothing.
+    let modules = case.jobs.folder.join(".gitmodules");
+    let whole = std::fs::read_to_string(&modules).unwrap();
+    case.jobs.commit("long", &[(".gitmodules", &format!("{whole}{}", "# long\n".repeat(200_000)))]);
+    let said = case.workspace.run(&build("")).fails("git.submodule");
+    assert!(said.contains("`.gitmodules` cannot be used") && said.contains("1048576 is the most"), "{said}");
+    std::fs::remove_file(&modules).unwrap();
+    std::os::unix::fs::symlink("README.md", &modules).unwrap();
+    case.jobs.commit("link", &[]);
+    let said = case.workspace.run(&build("")).fails("git.submodule");
+    assert!(said.contains("`.gitmodules` is a link at"), "{said}");
+    std::fs::remove_file(&modules).unwrap();
+    case.jobs.commit("gone", &[]);
+    let said = case.workspace.run(&build("")).fails("git.submodule");
+    assert!(said.contains("the submodule `core` is not named in `.gitmodules`"), "{said}");
 }

@@ -6,6 +6,7 @@
 
 mod builds;
 mod deployed;
+mod elsewhere;
 #[path = "../support/workspace.rs"]
 mod flink;
 #[path = "../support/git_http.rs"]
@@ -14,6 +15,9 @@ mod git_http;
 mod git_repository;
 mod http;
 mod kill;
+#[path = "../support/listener.rs"]
+mod listener;
+mod silence;
 mod ssh;
 #[path = "../support/sshd.rs"]
 mod sshd;
@@ -21,6 +25,7 @@ mod sshd;
 mod support;
 #[path = "../support/tls.rs"]
 mod tls;
+mod wrappers;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

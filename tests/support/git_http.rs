@@ -20,6 +20,12 @@ struct Known {
     requests: Vec<String>,
     /// Whether nothing is answered any more.
     hangs: bool,
+    /// Whether the next request alone gets no answer.
+    hangs_once: bool,
+    /// After how many bytes of an answer nothing more comes.
+    stops_after: Option<usize>,
+    /// What is somewhere else now.
+    moved: Option<(String, String)>,
 }
 
 /// The server. It ends with the test.
@@ -79,6 +85,21 @@ impl GitHttp {
     pub(crate) fn hang(&self, hangs: bool) {
         self.known.lock().unwrap().hangs = hangs;
     }
+
+    /// Answers everything but the next request.
+    pub(crate) fn hang_once(&self) {
+        self.known.lock().unwrap().hangs_once = true;
+    }
+
+    /// Of an answer sends so many bytes at most, and holds the connection then; all of it where none is given.
+    pub(crate) fn stop_after(&self, bytes: Option<usize>) {
+        self.known.lock().unwrap().stops_after = bytes;
+    }
+
+    /// Sends whoever asks for paths below `from` to the same below `to`.
+    pub(crate) fn moved(&self, from: &str, to: &str) {
+        self.known.lock().unwrap().moved = Some((from.to_owned(), to.to_owned()));
+    }
 }
 
 impl Drop for GitHttp {
@@ -111,11 +132,21 @@ fn serve(stream: TcpStream, root: &PathBuf, known: &Mutex<Known>) -> Option<()> 
     {
         let mut known = known.lock().unwrap();
         known.requests.push(format!("{method} {path}"));
-        if known.hangs {
+        if known.hangs || std::mem::take(&mut known.hangs_once) {
             drop(known);
             // Until the client goes away.
             let _ = reader.read(&mut [0]);
             return None;
+        }
+        if let Some((from, to)) = known.moved.clone()
+            && let Some(rest) = target.strip_prefix(&from)
+        {
+            drop(known);
+            let host = header("host").unwrap_or_default();
+            let answer = format!(
+                "HTTP/1.1 301 Moved Permanently\r\nLocation: http://{host}{to}{rest}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            return writer.write_all(answer.as_bytes()).ok();
         }
         if let Some(login) = known.login.clone() {
             let given = header("authorization").and_then(|value| value.strip_prefix("Basic "));
@@ -182,5 +213,11 @@ fn serve(stream: TcpStream, root: &PathBuf, known: &Mutex<Known>) -> Option<()> 
         body.len()
     );
     writer.write_all(answer.as_bytes()).ok()?;
-    writer.write_all(body).ok()
+    let stops_after = known.lock().unwrap().stops_after.filter(|most| *most < body.len());
+    writer.write_all(&body[..stops_after.unwrap_or(body.len())]).ok()?;
+    if stops_after.is_some() {
+        // Until the client goes away.
+        let _ = reader.read(&mut [0]);
+    }
+    Some(())
 }

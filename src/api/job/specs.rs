@@ -113,8 +113,7 @@ fn resolved(call: &Call<'_>, common: &Common) -> Result<Closure> {
         return Err(Error::new(&code::EFFECT_FORBIDDEN, "dependencies are not resolved while parameters are listed")
             .hint("make the job outside of `fn options()`"));
     }
-    let writes = host.planner.is_none();
-    let resolution = host.wait(dependencies::resolve(&host.services, &host.inputs, declared, writes))?;
+    let resolution = host.wait(dependencies::resolve(&host.services, &host.inputs, declared))?;
     if let Some(planner) = &host.planner {
         planner.tell_lock(resolution.lock_changes);
     }

@@ -39,16 +39,20 @@ pub struct OfJob {
 /// What the dependencies of jobs come to.
 #[derive(Debug, Args)]
 pub struct Deps {
-    /// The job; else what tidegate.lock has
-    pub job: Option<String>,
+    /// The job, or a script with .rhai at its end; else what tidegate.lock has
+    #[arg(value_name = "JOB|SCRIPT.rhai")]
+    pub of: Option<String>,
     /// The environment
     #[arg(long, short = 'e')]
     pub env: Option<String>,
-    /// Fail where the job was deployed with other dependencies than tidegate.lock has
-    #[arg(long, requires = "job")]
+    /// A parameter of the script
+    #[arg(long = "param", short = 'p', value_name = "NAME=VALUE", requires = "of")]
+    pub parameters: Vec<String>,
+    /// Fail where the job was deployed with other dependencies than tidegate.lock has, or the script would change it
+    #[arg(long, requires = "of")]
     pub locked: bool,
     /// Drop from tidegate.lock what no recorded job has
-    #[arg(long, conflicts_with_all = ["job", "json"])]
+    #[arg(long, conflicts_with_all = ["of", "json"])]
     pub prune: bool,
     /// Print JSON
     #[arg(long)]

@@ -105,11 +105,13 @@ fn folder(words: &[String]) -> Option<PathBuf> {
 fn of(folder: Option<&Path>, command: &[&str]) -> Vec<String> {
     // A press of Tab makes no state and brings none up.
     let looked = || state(folder).ok().flatten();
+    let scripts = || inspect(folder, None).and_then(|(files, _)| files.scripts()).unwrap_or_default();
+    let jobs = || -> Vec<String> {
+        let jobs = looked().and_then(|store| store.jobs(None).ok()).unwrap_or_default();
+        jobs.into_iter().map(|job| job.name).collect()
+    };
     match command {
-        ["run" | "plan" | "check"] => {
-            let scripts = inspect(folder, None).and_then(|(files, _)| files.scripts()).unwrap_or_default();
-            scripts.iter().map(|name| name.trim_end_matches(".rhai").to_owned()).collect()
-        }
+        ["run" | "plan" | "check"] => scripts().iter().map(|name| name.trim_end_matches(".rhai").to_owned()).collect(),
         ["explain"] => code::ALL.iter().map(|code| code.name.to_owned()).collect(),
         ["docs"] => reference::names().unwrap_or_default(),
         ["cluster", "up" | "down" | "status"] => {
@@ -120,10 +122,8 @@ fn of(folder: Option<&Path>, command: &[&str]) -> Vec<String> {
             let is_wanted = |run: &&crate::model::run::Run| command == ["runs", "show"] || run.status.is_open();
             runs.iter().filter(is_wanted).map(|run| format!("r{}", run.id)).collect()
         }
-        ["cancel" | "logs" | "stop" | "history" | "savepoints" | "deps"] => {
-            let jobs = looked().and_then(|store| store.jobs(None).ok()).unwrap_or_default();
-            jobs.into_iter().map(|job| job.name).collect()
-        }
+        ["cancel" | "logs" | "stop" | "history" | "savepoints"] => jobs(),
+        ["deps"] => [jobs(), scripts().into_iter().map(|name| format!("scripts/{name}")).collect()].concat(),
         _ => Vec::new(),
     }
 }

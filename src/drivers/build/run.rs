@@ -29,6 +29,9 @@ const PASSED_ON: &[&str] = &[
     "M2_HOME",
     "MAVEN_OPTS",
     "MAVEN_ARGS",
+    // Of the wrapper, save its user and password: `environment` gives those to the builds that need them.
+    "MAVEN_USER_HOME",
+    "MVNW_REPOURL",
     "GRADLE_HOME",
     "GRADLE_USER_HOME",
     "GRADLE_OPTS",
@@ -58,6 +61,8 @@ pub struct Launch {
     pub timeout: Duration,
     /// Where its output is kept.
     pub log: PathBuf,
+    /// A line that its log begins with.
+    pub note: Option<String>,
 }
 
 /// Why there is no end to tell.
@@ -118,10 +123,13 @@ pub async fn run(launch: Launch, secrets: Secrets, follow: Arc<dyn Follow>) -> R
     // Its ends of the pipe: with them the pipe would never end.
     drop(command);
     let (finished, log) = tokio::sync::oneshot::channel();
-    let path = launch.log.clone();
+    let (path, note) = (launch.log.clone(), launch.note.clone());
     // A thread, not a task: it blocks. Once the tree is killed nobody holds the other end, and it ends.
     std::thread::spawn(move || {
         let end = Log::create(&path, &secrets, &*follow).map(|mut log| {
+            if let Some(note) = note {
+                log.write(format!("[tidegate: {note}]\n").as_bytes());
+            }
             let mut chunk = vec![0; 64 << 10];
             loop {
                 match reader.read(&mut chunk) {
@@ -178,6 +186,7 @@ mod tests {
                 mark: mark.to_owned(),
                 timeout,
                 log: folder.join("log"),
+                note: None,
             },
             Secrets::default(),
             Arc::new(Quiet),

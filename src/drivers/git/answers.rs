@@ -7,7 +7,7 @@ use git2::{CertificateCheckStatus, Cred, CredentialType, RemoteCallbacks};
 
 use super::host_key::Shown;
 use super::{Access, Proof, host_key};
-use crate::model::git_address::{Address, Scheme};
+use crate::model::git_address::{Address, Scheme, masked};
 
 /// Why we ended the talk, which says more than libgit2's error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,10 @@ pub(super) enum Reason {
     BadKey(String),
     /// There is no agent, or it gave no key that the server takes.
     Agent(String),
-    /// The server sent us on to another host.
+    /// Somebody else asks than who was meant: the server sent us on, or git's own configuration did.
     OtherHost(String),
+    /// Who asks cannot be told from the address, which has no password in it any more.
+    Unreadable(String),
     /// The SSH server's key is not the one of `host_key`.
     OtherKey(Shown),
 }
@@ -98,10 +100,11 @@ fn answer(
     allowed: CredentialType,
     noted: &mut Noted,
 ) -> Result<Cred, Reason> {
-    // A redirect: what was given for one host is not for another.
-    let asks = Address::parse(url).ok();
-    if let Some(asks) = asks.filter(|asks| !asks.is_same_host(&access.address)) {
-        return Err(Reason::OtherHost(asks.place()));
+    // After a redirect, or where `url.*.insteadOf` names another: what was given for one host is not for another, and not
+    // for one that nobody can tell.
+    let asks = Address::parse(url).map_err(|_| Reason::Unreadable(masked(url)))?;
+    if !asks.is_same_host(&access.address) {
+        return Err(Reason::OtherHost(asks.origin()));
     }
     let login = &access.login;
     let user = user.or(login.user.as_deref());
@@ -148,5 +151,59 @@ fn answer(
         }
         _ if takes_key => Err(Reason::NothingToSay("a key")),
         _ => Err(Reason::NothingToSay("user and password, or a token")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drivers::git::Login;
+
+    fn asked(own: &str, url: &str) -> Result<(), Reason> {
+        let login = Login { user: Some("ada".to_owned()), proof: Proof::Password("hunter2".to_owned()) };
+        let access = Access {
+            address: Address::parse(own).unwrap(),
+            login,
+            host_key: None,
+            cancel: Default::default(),
+            progress: Default::default(),
+        };
+        let allowed = CredentialType::USER_PASS_PLAINTEXT | CredentialType::USERNAME;
+        answer(&access, url, None, allowed, &mut Noted::default()).map(drop)
+    }
+
+    #[test]
+    fn only_the_one_that_was_meant_is_answered() {
+        let own = "https://git.example.com/jobs.git";
+        for url in
+            [own, "https://git.example.com/moved.git", "https://GIT.example.com:443/jobs.git/info/refs?service=x"]
+        {
+            assert_eq!(asked(own, url), Ok(()), "{url}");
+        }
+        for (url, seen) in [
+            ("http://git.example.com/jobs.git", "http://git.example.com"),
+            ("https://git.example.com:8443/jobs.git", "https://git.example.com:8443"),
+            ("https://evil.example/jobs.git", "https://evil.example"),
+            ("https://git.example.com@evil.example/jobs.git", "https://evil.example"),
+            ("git@git.example.com:jobs.git", "ssh://git.example.com"),
+        ] {
+            assert_eq!(asked(own, url), Err(Reason::OtherHost(seen.to_owned())), "{url}");
+        }
+    }
+
+    #[test]
+    fn who_cannot_be_told_is_not_answered() {
+        for (url, seen) in [
+            ("https://evil.example", "https://evil.example"),
+            ("https://x:s3cret@git.example.com/jobs.git", "https://x:***@git.example.com/jobs.git"),
+            ("https://evil.example?@git.example.com/jobs.git", "https://evil.example?@git.example.com/jobs.git"),
+            ("https://evil.example\\@git.example.com/jobs.git", "https://evil.example\\@git.example.com/jobs.git"),
+            ("evil.example:jobs.git", "evil.example:jobs.git"),
+            ("", ""),
+        ] {
+            for own in ["https://git.example.com/jobs.git", "git@git.example.com:jobs.git"] {
+                assert_eq!(asked(own, url), Err(Reason::Unreadable(seen.to_owned())), "{url}");
+            }
+        }
     }
 }

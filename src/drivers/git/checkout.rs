@@ -11,6 +11,9 @@ use super::mirror::{Mirror, short};
 use crate::base::{Error, Result, code};
 use crate::model::git_address::Address;
 
+/// The longest `.gitmodules`, in bytes.
+const LONGEST_MODULES: usize = 1 << 20;
+
 /// A submodule as a commit names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submodule {
@@ -56,8 +59,16 @@ pub fn submodules(mirror: &Mirror, commit: &str, base: &Address) -> Result<Vec<S
     if links.is_empty() {
         return Ok(Vec::new());
     }
-    let text = mirror.read(commit, ".gitmodules", 1 << 20).unwrap_or_default();
-    let named = modules(&String::from_utf8_lossy(&text));
+    // One that is not there names nothing, which is said of the submodule. One that cannot be read may name it.
+    let text = mirror.read_if_there(commit, ".gitmodules", LONGEST_MODULES).map_err(|error| {
+        Error::new(
+            &code::GIT_SUBMODULE,
+            "the submodules of the project are not known: its `.gitmodules` cannot be used",
+        )
+        .caused_by(&error)
+        .hint(format!("commit it as a plain file of at most {LONGEST_MODULES} bytes, as `git submodule add` writes it"))
+    })?;
+    let named = modules(&String::from_utf8_lossy(&text.unwrap_or_default()));
     let mut found = Vec::new();
     for (path, commit) in links {
         let refused = |why: String| Error::new(&code::GIT_SUBMODULE, format!("the submodule `{path}` {why}"));

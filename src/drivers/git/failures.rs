@@ -7,6 +7,8 @@ use super::{Access, Proof, host_key};
 use crate::base::{Error, Result, code};
 use crate::model::git_address::{Address, Scheme};
 
+const ONE_PLACE: &str = "credentials are for one host, scheme and port";
+
 /// The error of a talk that failed.
 pub(super) fn of(access: &Access, noted: &Noted, error: &git2::Error) -> Error {
     let address = &access.address;
@@ -91,10 +93,19 @@ fn of_reason(access: &Access, reason: &Reason) -> Error {
         Reason::Agent(why) => Error::new(&code::GIT_AUTH_FAILED, format!("the SSH agent did not help with {place}"))
             .caused_by(why)
             .hint("`ssh-add -l` lists its keys; `credentials: { key: ... }` names one without it"),
-        Reason::OtherHost(host) => {
-            Error::new(&code::GIT_AUTH_FAILED, format!("{place} sends on to {host}, which gets no credentials"))
-                .hint("write the URL that it sends to")
-        }
+        Reason::OtherHost(other) => Error::new(
+            &code::GIT_AUTH_FAILED,
+            format!("{} leads to {other}, which asks for credentials and gets none", address.origin()),
+        )
+        .hint(format!(
+            "if the project moved there, write that URL; the server sends on, or `url.*.insteadOf` of `git config` does: {ONE_PLACE}"
+        )),
+        Reason::Unreadable(asking) => Error::new(
+            &code::GIT_AUTH_FAILED,
+            format!("{} leads to an address that cannot be read, and no credentials are sent there", address.origin()),
+        )
+        .caused_by(format!("it is `{asking}`"))
+        .hint(format!("look where the server sends on to, and at `url.*.insteadOf` of `git config`: {ONE_PLACE}")),
         Reason::OtherKey(shown) => {
             Error::new(&code::GIT_HOST_KEY, format!("{place} showed another key than `host_key` names"))
                 .caused_by(format!("it showed {}", shown.fingerprint))

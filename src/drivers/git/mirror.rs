@@ -3,8 +3,11 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use git2::{AutotagOption, Direction, ErrorClass, FetchOptions, FetchPrune, ObjectType, Oid, ProxyOptions, Repository};
+use git2::{
+    AutotagOption, Direction, ErrorClass, FetchOptions, ObjectType, Oid, ProxyOptions, RemoteUpdateFlags, Repository,
+};
 
 use super::Access;
 use super::answers::{Noted, callbacks};
@@ -36,31 +39,39 @@ impl Mirror {
     /// The first time everything comes, into a folder beside it that takes its place when it is whole: what a death leaves
     /// is made anew. Later only what is new comes.
     ///
+    /// A server that falls silent holds a talk for good, and libgit2 cannot be told to hang up. So whoever waits may give it up,
+    /// its lock included: until `begin_writing` succeeds nothing is written that another fetch would mind, and where it
+    /// fails, nothing at all.
+    ///
     /// # Errors
-    /// `git.*`, `cancelled`, `state.io`.
-    pub fn fetch(path: &Path, access: &Access) -> Result<Self> {
+    /// `git.*`, `cancelled`, `state.io`, and those of `begin_writing`.
+    pub fn fetch(path: &Path, access: &Access, begin_writing: &dyn Fn() -> Result<()>) -> Result<Self> {
         let shown = access.address.text();
         if let Some(mirror) = Self::open(path, shown) {
             remove_stale_locks(path);
-            match mirror.update(access) {
+            match mirror.update(access, begin_writing) {
                 Ok(()) => return Ok(mirror),
                 Err((error, is_damaged)) if !is_damaged => return Err(error),
                 Err(_) => drop(mirror),
             }
         }
-        let fresh = path.with_extension("new");
-        for folder in [path, &fresh] {
-            if folder.exists() {
-                io(folder, std::fs::remove_dir_all(folder))?;
-            }
-        }
         if let Some(parent) = path.parent() {
             io(parent, std::fs::create_dir_all(parent))?;
         }
+        remove_unfinished(path);
+        let fresh = unfinished(path);
         let repository = Repository::init_bare(&fresh).map_err(|error| failed("a mirror cannot be made", &error))?;
         let mirror = Self { repository, shown: shown.to_owned() };
-        mirror.update(access).map_err(|(error, _)| error)?;
+        let updated = mirror.update(access, begin_writing).map_err(|(error, _)| error);
         drop(mirror);
+        if let Err(error) = updated {
+            // What is left of it the next fetch removes.
+            let _ = std::fs::remove_dir_all(&fresh);
+            return Err(error);
+        }
+        if path.exists() {
+            io(path, std::fs::remove_dir_all(path))?;
+        }
         io(path, std::fs::rename(&fresh, path))?;
         Self::open(path, shown).ok_or_else(|| {
             Error::new(&code::GIT_REF_NOT_FOUND, format!("`{shown}` has no branch and no tag yet"))
@@ -69,7 +80,7 @@ impl Mirror {
     }
 
     /// Fetches; the error comes with whether it is the mirror that is damaged.
-    fn update(&self, access: &Access) -> Result<(), (Error, bool)> {
+    fn update(&self, access: &Access, begin_writing: &dyn Fn() -> Result<()>) -> Result<(), (Error, bool)> {
         let noted: Rc<RefCell<Noted>> = Rc::default();
         let told = |error: git2::Error| {
             // What is ours to say says more. A folder's own faults are not the mirror's.
@@ -96,8 +107,13 @@ impl Mirror {
         let default = connection.default_branch().ok().and_then(|name| name.as_str().ok().map(str::to_owned));
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks(access, &noted)).proxy_options(proxy());
-        options.prune(FetchPrune::On).download_tags(AutotagOption::None).update_fetchhead(false);
-        connection.remote().fetch(&SPECS, Some(&mut options), None).map_err(told)?;
+        options.download_tags(AutotagOption::None).update_fetchhead(false);
+        connection.remote().download(&SPECS, Some(&mut options)).map_err(told)?;
+        drop(connection);
+        // The server is done with. What came lies in packs, which change nothing for anybody.
+        begin_writing().map_err(|error| (error, false))?;
+        remote.update_tips(None, RemoteUpdateFlags::empty(), AutotagOption::None, None).map_err(told)?;
+        remote.prune(None).map_err(told)?;
         // A repository with a detached HEAD names no branch as its own; then one has to be named.
         if let Some(name) = default {
             self.repository.set_head(&name).map_err(told)?;
@@ -180,28 +196,46 @@ impl Mirror {
     /// The bytes of a file at a commit.
     ///
     /// # Errors
-    /// `git.file_not_found` where it is not there, no file, or longer than `limit` bytes.
+    /// `git.file_not_found` where it is not there, no file, or longer than `limit` bytes; `git.failed`.
     pub fn read(&self, commit: &str, path: &str, limit: usize) -> Result<Vec<u8>> {
-        let missing = |why: &str| Error::new(&code::GIT_FILE_NOT_FOUND, format!("`{path}` {why} at {}", short(commit)));
+        self.read_if_there(commit, path, limit)?.ok_or_else(|| unfit(commit, path, "is not there"))
+    }
+
+    /// The bytes of a file at a commit; none where the commit has nothing of that path.
+    ///
+    /// # Errors
+    /// `git.file_not_found` where it is no file, or longer than `limit` bytes; `git.failed` where that cannot be told.
+    pub(super) fn read_if_there(&self, commit: &str, path: &str, limit: usize) -> Result<Option<Vec<u8>>> {
         let entry = Oid::from_str(commit)
             .and_then(|id| self.repository.find_commit(id))
             .and_then(|commit| commit.tree())
-            .and_then(|tree| tree.get_path(Path::new(path)))
-            .map_err(|_| missing("is not there"))?;
+            .and_then(|tree| tree.get_path(Path::new(path)));
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if error.code() == git2::ErrorCode::NotFound && self.has(commit) => return Ok(None),
+            Err(error) => return Err(failed(&format!("`{path}` cannot be looked for at {}", short(commit)), &error)),
+        };
+        if entry.filemode() == 0o120_000 {
+            return Err(unfit(commit, path, "is a link"));
+        }
         if entry.kind() != Some(ObjectType::Blob) {
-            return Err(missing("is no file"));
+            return Err(unfit(commit, path, "is no file"));
         }
         let blob = self.repository.find_blob(entry.id()).map_err(|error| failed("a file cannot be read", &error))?;
         if blob.size() > limit {
-            return Err(missing(&format!("has {} bytes, and {limit} is the most", blob.size())));
+            return Err(unfit(commit, path, &format!("has {} bytes, and {limit} is the most", blob.size())));
         }
-        Ok(blob.content().to_vec())
+        Ok(Some(blob.content().to_vec()))
     }
 
     /// Where it lies.
     pub fn path(&self) -> PathBuf {
         self.repository.path().to_owned()
     }
+}
+
+fn unfit(commit: &str, path: &str, why: &str) -> Error {
+    Error::new(&code::GIT_FILE_NOT_FOUND, format!("`{path}` {why} at {}", short(commit)))
 }
 
 /// The first digits of a commit, as git shows them.
@@ -215,6 +249,26 @@ fn near(name: &str, names: &[String]) -> String {
         Some(near) => format!("did you mean `{near}`?"),
         None if names.len() > 12 => format!("there are {}, none of a similar name", names.len()),
         None => suggest::hint(name, names.iter().map(String::as_str)),
+    }
+}
+
+/// A folder beside a mirror for one that is not whole yet. One that was given up may still have its own.
+fn unfinished(path: &Path) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    path.with_extension(format!("{}-{}.new", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Removes what fetches that died or were given up have left beside a mirror: its lock is ours.
+fn remove_unfinished(path: &Path) {
+    let Some((parent, name)) = path.parent().zip(path.file_name()) else { return };
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let other = entry.path();
+        let is_new = other.extension().is_some_and(|end| end == "new");
+        let is_of_it = entry.file_name().to_string_lossy().starts_with(&*name.to_string_lossy());
+        if is_new && is_of_it {
+            // What cannot be removed takes room and does no harm.
+            let _ = std::fs::remove_dir_all(other);
+        }
     }
 }
 

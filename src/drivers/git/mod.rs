@@ -5,6 +5,7 @@ mod answers;
 mod checkout;
 mod failures;
 mod host_key;
+mod lfs;
 mod mirror;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 pub use checkout::{Part, Submodule, check_out, submodules};
+pub use lfs::{is_pointer, pointers};
 pub use mirror::Mirror;
 
 use crate::base::cancel::Cancel;

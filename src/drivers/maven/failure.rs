@@ -1,7 +1,12 @@
 //! Maven's failures in plain words.
 
+use super::silence::{ANSWER, Asked};
 use crate::base::code::Code;
-use crate::base::{Error, code};
+use crate::base::{Error, code, duration};
+
+/// What to do about a repository that does not answer.
+const SILENT: &str =
+    "try again; where it stays silent ask who keeps the repository, or take it out of Maven's settings.xml";
 
 /// How Maven names the pom that it was asked with.
 const PROJECT: &str = "tidegate:dependencies:pom:1";
@@ -46,6 +51,10 @@ pub(super) fn explained(out: &str, err: &str, exit: i32) -> Error {
         return of(&code::DEPENDENCY_NOT_FOUND, format!("{artifact} is not in {place}"))
             .hint("correct name and version as https://central.sonatype.com shows them; another repository goes into Maven's settings.xml");
     }
+    if told.contains("Read timed out") || told.contains("read timed out") {
+        let message = format!("{place} was asked for {artifact}, and said nothing for {}", duration::show(ANSWER));
+        return of(&code::DEPENDENCY_UNREACHABLE, message).hint(SILENT);
+    }
     if told.contains("Could not transfer") || told.contains("failed to transfer") {
         let error = of(&code::DEPENDENCY_UNREACHABLE, format!("{place} did not give {artifact}"));
         return if told.contains("Blocked mirror") {
@@ -56,6 +65,18 @@ pub(super) fn explained(out: &str, err: &str, exit: i32) -> Error {
     }
     of(&code::DEPENDENCY_FAILED, format!("Maven failed with code {exit}"))
         .hint("its output says more; `mvn -version` has to work, with a Java of its own")
+}
+
+/// The error where Maven was ended, since a repository fell silent again and again.
+pub(super) fn fell_silent(asked: Option<&Asked>, mask: &dyn Fn(&str) -> String) -> Error {
+    let place = asked.map_or_else(|| "a repository".to_owned(), |asked| format!("`{}`", asked.repository));
+    let patience = duration::show(ANSWER);
+    let message = format!("{place} takes questions and does not answer: Maven would wait {patience} for each file");
+    let error = Error::new(&code::DEPENDENCY_UNREACHABLE, message).hint(SILENT);
+    match asked {
+        Some(asked) => error.caused_by(format!("the last was {}", mask(&without_users(&asked.url)))),
+        None => error,
+    }
 }
 
 /// The first thing that Maven calls an error.
@@ -162,6 +183,11 @@ mod tests {
                 format!("{begin}{collect}transfer failed for http://127.0.0.1:9/x.pom, status: 500 Internal Server Error"),
                 &code::DEPENDENCY_UNREACHABLE,
                 "`private` (http://***@127.0.0.1:9/repo) did not give `com.acme:thing:1.0`",
+            ),
+            (
+                format!("{begin}{collect}GET request of: com/acme/thing/1.0/thing-1.0.pom from private failed: Read timed out"),
+                &code::DEPENDENCY_UNREACHABLE,
+                "`private` (http://***@127.0.0.1:9/repo) was asked for `com.acme:thing:1.0`, and said nothing for 1m00s",
             ),
             (
                 format!("{begin}{collect}authentication failed for http://127.0.0.1:9/x.pom, status: 401 Unauthorized"),

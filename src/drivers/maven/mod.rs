@@ -4,12 +4,16 @@
 mod answer;
 mod failure;
 mod pom;
+mod silence;
+mod work;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::base::{Error, Result, clock, code};
+use self::silence::{Silence, Verdict};
+use self::work::Work;
+use crate::base::{Error, Result, clock, code, duration};
 use crate::drivers::child::{self, Command, Failure, Output, Variables};
 use crate::model::coordinates::{Coordinates, Exclusion};
 use crate::model::dependency::Dependency;
@@ -51,13 +55,24 @@ pub struct Maven<'a> {
     pub folder: PathBuf,
     /// Masks what Maven writes, before it is kept or shown.
     pub mask: &'a (dyn Fn(&str) -> String + Sync),
+    /// Tells whoever waits what Maven waits for.
+    pub tell: &'a (dyn Fn(&str) + Sync),
+}
+
+/// A Maven that can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// One that is installed.
+    Installed(PathBuf),
+    /// The wrapper of the workspace: a script of whoever wrote the workspace, which fetches a Maven.
+    Wrapper(PathBuf),
 }
 
 /// Finds Maven: on the PATH, below MAVEN_HOME or M2_HOME, or the wrapper of the workspace.
 ///
 /// # Errors
 /// `maven.not_found`.
-pub fn find(workspace: &Path) -> Result<PathBuf> {
+pub fn find(workspace: &Path) -> Result<Program> {
     let is_program = |path: &PathBuf| {
         use std::os::unix::fs::PermissionsExt;
         std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
@@ -66,8 +81,10 @@ pub fn find(workspace: &Path) -> Result<PathBuf> {
     let on_path = std::env::split_paths(&path).map(|folder| folder.join("mvn"));
     let homes = ["MAVEN_HOME", "M2_HOME"].into_iter().filter_map(std::env::var_os);
     let at_home = homes.map(|home| PathBuf::from(home).join("bin/mvn"));
-    let found = on_path.chain(at_home).chain([workspace.join("mvnw")]).find(is_program);
-    found.map(|found| std::path::absolute(&found).unwrap_or(found)).ok_or_else(|| {
+    let absolute = |found: PathBuf| std::path::absolute(&found).unwrap_or(found);
+    let installed = on_path.chain(at_home).find(is_program).map(|found| Program::Installed(absolute(found)));
+    let wrapper = || Some(workspace.join("mvnw")).filter(is_program).map(|found| Program::Wrapper(absolute(found)));
+    installed.or_else(wrapper).ok_or_else(|| {
         Error::new(&code::MAVEN_NOT_FOUND, "the dependencies of a job have to be fetched, and there is no Maven")
             .caused_by("no `mvn` on the PATH, none below MAVEN_HOME or M2_HOME, and no `mvnw` in the workspace")
             .hint("install it (`apt-get install maven`, `brew install maven`), or fetch the jars yourself and name them under `jars:`")
@@ -88,7 +105,7 @@ impl Maven<'_> {
 
     async fn run(&self, ask: Ask<'_>, anew: bool) -> Result<Vec<Found>, Ended> {
         let work = Work::new(&self.folder).map_err(|error| self.not_writable(&error))?;
-        let file = |name: &str| work.0.join(name);
+        let file = |name: &str| work.path().join(name);
         std::fs::write(file("pom.xml"), pom::text(ask)).map_err(|error| self.not_writable(&error))?;
         let path = |name: &str| file(name).to_string_lossy().into_owned();
         let mut arguments = vec![
@@ -100,8 +117,8 @@ impl Maven<'_> {
             "-Dstyle.color=never".to_owned(),
             // A repository that is not there, or falls silent, is given up in a minute, whichever transport it is.
             "-Daether.connector.connectTimeout=10000".to_owned(),
-            "-Daether.connector.requestTimeout=60000".to_owned(),
-            "-Dmaven.wagon.rto=60000".to_owned(),
+            format!("-Daether.connector.requestTimeout={}", silence::ANSWER.as_millis()),
+            format!("-Dmaven.wagon.rto={}", silence::ANSWER.as_millis()),
         ];
         if anew {
             arguments.push("-U".to_owned());
@@ -121,15 +138,34 @@ impl Maven<'_> {
         let command = Command {
             program: self.program.to_string_lossy().into_owned(),
             arguments,
-            folder: work.0.clone(),
+            folder: work.path().to_owned(),
             environment: Vec::new(),
             // Its settings may name any variable: `${env.NEXUS_PASSWORD}`.
             variables: Variables::All,
             timeout: PATIENCE,
         };
         let program = self.program.display();
-        let ended = match child::run(command).await {
+        let mut silence = Silence::default();
+        let mut silent = None;
+        let mut goes_on = |output: &[u8], age| match silence.look(&String::from_utf8_lossy(output), age) {
+            Verdict::Fine => true,
+            Verdict::Tell(asked, age) => {
+                let (repository, url) = (&asked.repository, failure::without_users(&asked.url));
+                let text = format!("`{repository}` has said nothing for {}: {url}", duration::show(age));
+                (self.tell)(&(self.mask)(&text));
+                true
+            }
+            Verdict::GiveUp(asked) => {
+                silent = Some(asked);
+                false
+            }
+        };
+        let ended = match child::watched(command, &mut goes_on).await {
             Ok(ended) => ended,
+            Err(Failure::GivenUp(out, err)) => {
+                let log = self.keep(&[&out, &err]);
+                return Err(Ended::Failed(with_log(failure::fell_silent(silent.as_ref(), self.mask), &log)));
+            }
             Err(Failure::TimedOut(out, err)) => {
                 let log = self.keep(&[&out, &err]);
                 let message = format!("Maven did not end within {} minutes and was killed", PATIENCE.as_secs() / 60);
@@ -218,27 +254,15 @@ impl Ended {
     }
 }
 
+/// How many names this process has given.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// Tells what one process makes from each other.
 fn next() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A folder for one question; gone when it is answered.
-struct Work(PathBuf);
-
-impl Work {
-    fn new(below: &Path) -> std::io::Result<Self> {
-        use std::os::unix::fs::DirBuilderExt;
-        let path = below.join(format!("ask-{}", next()));
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        // What is left of it is a pom without secrets.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Whether this process has given the name with this count. Another one with the same number may have given more.
+fn is_made_here(count: u64) -> bool {
+    count < NEXT.load(Ordering::Relaxed)
 }

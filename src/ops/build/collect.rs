@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Prepared;
 use crate::base::{Error, Result, code, suggest};
 use crate::drivers::folder::Folder;
+use crate::drivers::git;
 use crate::model::build::Built;
 use crate::ops::inputs::keep_artifact;
 use crate::ops::services::Services;
@@ -48,6 +49,11 @@ pub(super) fn artifacts(services: &Services, prepared: &Prepared, work: &Path) -
     }
     let keep = |(path, module): (String, String)| {
         let source = work.join(&path);
+        if git::is_pointer(&source) {
+            let message = format!("`{path}` is no result: it only points to what Git LFS has, which was not fetched");
+            return Err(Error::new(&code::BUILD_NO_ARTIFACT, message)
+                .hint("have the build fetch it (`git lfs pull`), or leave it out of `artifacts`"));
+        }
         let sha256 = keep_artifact(&services.store, &source, &path)?;
         let bytes = std::fs::metadata(&source).map_or(0, |metadata| metadata.len());
         Ok(Built { path, module, sha256, bytes })

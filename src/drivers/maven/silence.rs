@@ -1,0 +1,137 @@
+//! Repositories that fall silent while Maven asks them. Maven waits a minute for each file, says nothing meanwhile, and asks the
+//! next repository then: a closure of thirty files would take half an hour, and nobody would know why.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a repository may say nothing, before Maven gives up a file.
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
+/// After how long it is told.
+const TELL: Duration = Duration::from_secs(15);
+/// How many files Maven may give up on one repository, before it is ended.
+const MOST: u32 = 3;
+
+/// A file that Maven asks for: `Downloading from nexus: https://nexus.example/maven/a/b.pom`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// The repository's name in Maven's settings.
+    pub(super) repository: String,
+    /// The file.
+    pub(super) url: String,
+}
+
+/// What is to be done about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing.
+    Fine,
+    /// Say that this is waited for, for so long.
+    Tell(Asked, Duration),
+    /// This repository is not worth waiting for.
+    GiveUp(Asked),
+}
+
+/// What was seen of an output so far.
+#[derive(Debug, Default)]
+pub(super) struct Silence {
+    lines: usize,
+    asked: Option<Asked>,
+    since: Duration,
+    told: Duration,
+    given_up: BTreeMap<String, u32>,
+}
+
+impl Silence {
+    /// Looks at an output, so long after its program was started.
+    pub(super) fn look(&mut self, output: &str, now: Duration) -> Verdict {
+        // A line that is not whole yet is none.
+        let whole = output.rfind('\n').map_or("", |end| &output[..end]);
+        let lines: Vec<&str> = whole.lines().collect();
+        if lines.len() > self.lines {
+            let next = lines[self.lines];
+            let gave_up = self.asked.take().filter(|_| {
+                // It may have been long, and came.
+                now.saturating_sub(self.since) + TELL >= ANSWER && !next.contains("Downloaded from ")
+            });
+            self.lines = lines.len();
+            self.asked = lines.last().and_then(|line| asked(line));
+            (self.since, self.told) = (now, now);
+            if let Some(asked) = gave_up {
+                let count = self.given_up.entry(asked.repository.clone()).or_default();
+                *count += 1;
+                if *count == MOST {
+                    return Verdict::GiveUp(asked);
+                }
+            }
+            return Verdict::Fine;
+        }
+        match &self.asked {
+            Some(asked) if now.saturating_sub(self.told) >= TELL => {
+                self.told = now;
+                Verdict::Tell(asked.clone(), now.saturating_sub(self.since))
+            }
+            _ => Verdict::Fine,
+        }
+    }
+}
+
+fn asked(line: &str) -> Option<Asked> {
+    let (_, rest) = line.split_once("Downloading from ")?;
+    let (repository, url) = rest.split_once(": ")?;
+    Some(Asked { repository: repository.to_owned(), url: url.trim().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn file(repository: &str, name: &str) -> Asked {
+        Asked { repository: repository.to_owned(), url: format!("https://h/{name}.pom") }
+    }
+
+    fn line(word: &str, repository: &str, name: &str) -> String {
+        format!("[INFO] {word} from {repository}: https://h/{name}.pom\n")
+    }
+
+    #[test]
+    fn what_is_waited_for_is_told_and_the_third_time_is_the_last() {
+        let (mut silence, mut output, mut now) = (Silence::default(), String::new(), 0);
+        for (number, name) in ["a", "b", "c"].iter().enumerate() {
+            output += &line("Downloading", "nexus", name);
+            assert_eq!(silence.look(&output, at(now)), Verdict::Fine);
+            assert_eq!(silence.look(&output, at(now + 14)), Verdict::Fine);
+            assert_eq!(silence.look(&output, at(now + 15)), Verdict::Tell(file("nexus", name), at(15)));
+            assert_eq!(silence.look(&output, at(now + 31)), Verdict::Tell(file("nexus", name), at(31)));
+            // The next one has it.
+            output += &line("Downloading", "central", name);
+            let verdict = if number == 2 { Verdict::GiveUp(file("nexus", name)) } else { Verdict::Fine };
+            assert_eq!(silence.look(&output, at(now + 60)), verdict);
+            output += &line("Downloaded", "central", name);
+            assert_eq!(silence.look(&output, at(now + 61)), Verdict::Fine);
+            now += 70;
+        }
+    }
+
+    #[test]
+    fn long_files_quick_refusals_and_work_without_downloads_are_fine() {
+        let (mut silence, mut output) = (Silence::default(), String::new());
+        for number in 0..5 {
+            output += &line("Downloading", "central", "long");
+            assert_eq!(silence.look(&output, at(number * 200)), Verdict::Fine);
+            output += &line("Downloaded", "central", "long");
+            assert_eq!(silence.look(&output, at(number * 200 + 100)), Verdict::Fine);
+            output += &line("Downloading", "nexus", "absent");
+            silence.look(&output, at(number * 200 + 101));
+            output += &line("Downloading", "central", "absent");
+            output += "[INFO] Building dependencies 1\n[INFO] Downloading fro";
+            assert_eq!(silence.look(&output, at(number * 200 + 102)), Verdict::Fine);
+            assert_eq!(silence.look(&output, at(number * 200 + 190)), Verdict::Fine);
+            output += "m nowhere\n";
+        }
+        assert!(silence.given_up.is_empty());
+    }
+}
