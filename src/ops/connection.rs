@@ -9,6 +9,9 @@ use crate::model::job_spec::JobSpec;
 use crate::model::job_status::Listed;
 use crate::model::trace;
 
+/// How long a job that is listed may be unknown to whoever is asked for its checkpoints.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A way to talk to a cluster.
 #[derive(Debug, Clone)]
 pub struct Connection {
@@ -91,12 +94,18 @@ impl Connection {
         let mut needed_from = None;
         loop {
             let asked_at = begun.elapsed();
-            let Some(checkpoints) = self.checkpoints(&ended.id).await? else {
-                // It takes none; or it is not known any more, which says nothing of its checkpoints.
-                return match self.listed(&ended.id).await? {
-                    Some(_) => Ok(None),
-                    None => Err(self.forgot(ended)),
-                };
+            let checkpoints = match self.client.checkpoints(&ended.id).await {
+                Ok(Some(checkpoints)) => checkpoints,
+                Err(error) if takes_none(&error) => return Ok(None),
+                Err(error) => return Err(error),
+                // Not to know the job says nothing of its checkpoints, also where the list has it still, or again.
+                Ok(None) if asked_at >= PATIENCE || self.listed(&ended.id).await?.is_none() => {
+                    return Err(self.forgot(ended));
+                }
+                Ok(None) => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
             };
             let own = Newest::own(&checkpoints);
             // Flink answers from a copy that is some seconds old, and can be of before the end: a newer checkpoint is not in
@@ -143,7 +152,7 @@ impl Connection {
                 self.name, ended.name, ended.id
             ),
         )
-        .hint("it has restarted; nothing was recorded of the end: do the same again")
+        .hint("nothing was recorded of the end: do the same again; it looks at what is there then")
     }
 
     /// How long ago a job ended, by the clock of its JobManager; none at all where it does not say.
@@ -186,10 +195,7 @@ impl Connection {
     /// `flink.*`.
     pub async fn checkpoints(&self, id: &str) -> Result<Option<Checkpoints>> {
         match self.client.checkpoints(id).await {
-            // What Flink says of a batch job, too: it has no state that could be lost.
-            Err(error) if error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled")) => {
-                Ok(None)
-            }
+            Err(error) if takes_none(&error) => Ok(None),
             answer => answer,
         }
     }
@@ -253,6 +259,11 @@ impl Newest {
         });
         newest.collect()
     }
+}
+
+/// What Flink says of a job without checkpoints, a batch job, too: it has no state that could be lost.
+fn takes_none(error: &Error) -> bool {
+    error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled"))
 }
 
 fn listed(job: JobOverview) -> Listed {

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::effect::Acting;
 use super::facts;
 use super::services::Services;
-use super::stability::{Gate, UNSTABLE};
+use super::stability::{Gate, UNJUDGED, UNSTABLE};
 use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
@@ -121,7 +121,7 @@ pub(super) async fn bring(
         standing::superseded(services, job, newest, acting)?;
         let listing = listed.iter().find(|listing| listing.id == newest.flink_id);
         note_end(services, home, newest, listing).await?;
-        let stopped = services.store.final_savepoint(newest.job, newest.number)?.is_some();
+        let stopped = state_guard::may_have_been_stopped(services, newest)?;
         if !stopped && !intent.again && is_finished(newest, listing, spec) {
             // deploy() is idempotent: a bounded job that has done its work is at its spec.
             record_spec(services, run, spec, job, &revision)?;
@@ -140,7 +140,9 @@ pub(super) async fn bring(
     if !checked {
         class_path::ensure(services, spec, &connection).await?;
     }
-    let begin = Begin { run, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
+    let is_watched = options.stable.is_some();
+    let newest = newest.as_ref();
+    let begin = Begin { run, spec, connection: &connection, revision: &revision, newest, is_watched };
     let (attempt, jar) = begin.attempt(services, restore, options.allow_non_restored_state).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
     ledger::note_checkpointing(services, &connection, spec, &attempt).await?;
@@ -242,6 +244,10 @@ async fn note_end(
     listing: Option<&Listed>,
 ) -> Result<()> {
     let Some(listing) = listing.filter(|listing| is_terminal(&listing.state)) else { return Ok(()) };
+    if attempt.submission != Submission::Accepted {
+        // It is held to be refused, or given up, and ran after all.
+        services.store.recognise_attempt(attempt)?;
+    }
     if attempt.end_state.is_some() {
         return Ok(());
     }
@@ -271,6 +277,8 @@ pub(super) struct Begin<'a> {
     pub(super) revision: &'a Revision,
     /// The newest attempt before, that the decision was made upon.
     pub(super) newest: Option<&'a Attempt>,
+    /// It has to become stable.
+    pub(super) is_watched: bool,
 }
 
 impl Begin<'_> {
@@ -291,6 +299,7 @@ impl Begin<'_> {
             allow_non_restored,
             jar: payload.name.clone(),
             restored_from,
+            verdict: self.is_watched.then(|| UNJUDGED.to_owned()),
             created_at: clock::now(),
             ..Attempt::new(self.revision, seen + 1, flink_id, cluster, incarnation)
         };

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and prints its counts")]
 
 mod desired;
+mod doubt;
 mod gate;
 mod matrix;
 mod records;
