@@ -1,10 +1,11 @@
 //! What tidegate asks of one cluster: its jobs, their checkpoints, and what it is set to.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::base::clock::Millis;
 use crate::base::{Error, Result, code, duration};
-use crate::drivers::flink::{Checkpoint, Checkpoints, Client, JobException, JobOverview};
+use crate::drivers::flink::{Checkpoint, Checkpoints, Client, JobException, JobOverview, Version};
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::Listed;
 use crate::model::trace;
@@ -21,9 +22,31 @@ pub struct Connection {
     pub client: Client,
     /// Whether tidegate runs it on this machine: then no process of an earlier start is left.
     pub is_local: bool,
+    /// The version of Flink, with the start of the JobManager that has told it.
+    told: Arc<Mutex<Option<(String, Version)>>>,
 }
 
 impl Connection {
+    /// A way to talk to the cluster of this name.
+    pub fn new(name: &str, client: Client, is_local: bool) -> Self {
+        Self { name: name.to_owned(), client, is_local, told: Arc::default() }
+    }
+
+    /// The version of Flink. One start of a JobManager is one version: it is asked once for each `incarnation`, which the caller has
+    /// been told.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn version(&self, incarnation: &str) -> Result<Version> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, version)) = told.filter(|(by, _)| by == incarnation) {
+            return Ok(version);
+        }
+        let version = Version::parse(&self.client.overview().await?.flink_version)?;
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((incarnation.to_owned(), version));
+        Ok(version)
+    }
+
     /// Every job that the cluster lists.
     ///
     /// # Errors

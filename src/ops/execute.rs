@@ -51,7 +51,7 @@ pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSp
     let revision = deploy::revision(services, acting, spec, &Intent::DEPLOY)?;
     let newest = newest.as_ref();
     let begin = Begin { run, spec, connection: &connection, revision: &revision, newest, is_watched: false };
-    let (attempt, jar) = begin.attempt(services, None, false).await?;
+    let (attempt, jar) = begin.attempt(services, None, false, None).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
     Ok(attempt)
 }
