@@ -330,6 +330,8 @@ fn what_another_jobmanager_told_does_not_hold() {
     done(&sandbox.run(&["run", "savepoint"]));
     assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
     assert_eq!(flink.count("POST", "/jars/upload"), 2);
+    let sent_to = sandbox.ask("SELECT incarnation FROM attempt_rows WHERE number = 2");
+    assert_eq!(sent_to, [flink.with(|cluster| cluster.tmpdir())]);
 }
 
 /// Only Flink's log says which operators' state was left behind.
