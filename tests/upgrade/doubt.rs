@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use tidegate::drivers::payload::stored_jar;
+
+use crate::class_writer::ClassWriter;
 use crate::support::fake_flink::{FakeFlink, Fault, Reply};
 use crate::support::sandbox::{Ended, Sandbox};
 use crate::{checkpoint, done, first_id, lives_from, script, stage};
@@ -17,6 +20,9 @@ const NOT_FOUND: &str =
     "org.apache.flink.runtime.rest.NotFoundException: Job x not found\n\tat fake.Handler.handle(Handler.java:1)\n";
 
 const TRACE: &str = "java.lang.RuntimeException: no\n\tat a.B.c(B.java:1)\n";
+
+/// The second attempt was first sent a minute ago.
+const A_MINUTE_AGO: &str = "UPDATE attempt_rows SET created_at = created_at - 60000 WHERE number = 2";
 
 fn fails(ended: &Ended, code: &str) {
     assert_eq!(ended.code(), Some(1), "{}", ended.said);
@@ -143,6 +149,8 @@ fn refused_in_doubt(program: &str) -> (FakeFlink, Sandbox) {
     let (flink, sandbox) = stage();
     checkpoint(&flink);
     std::fs::write(sandbox.path().join("scripts/next.rhai"), program).unwrap();
+    let jar = stored_jar(&[ClassWriter::new("acme.Main").main().entry()]).unwrap();
+    std::fs::write(sandbox.path().join("acme.jar"), jar).unwrap();
     flink.fault("POST", "/run", 1, Fault::HoldBefore);
     let mut process = sandbox.start(&["run", "next"], None);
     flink.wait_for_request("POST", "/run", 2);
@@ -173,8 +181,7 @@ fn a_refusal_while_an_earlier_request_may_be_under_way_is_not_final() {
 #[test]
 fn a_refusal_in_doubt_is_final_when_nothing_can_be_under_way_any_more() {
     let (flink, sandbox) = refused_in_doubt(&script(2, ""));
-    let a_minute = "UPDATE attempt_rows SET created_at = created_at - 60000 WHERE number = 2";
-    sandbox.database().execute(a_minute, []).unwrap();
+    sandbox.database().execute(A_MINUTE_AGO, []).unwrap();
     done(&sandbox.run(&["run", "next"]));
     assert_eq!(sandbox.ask("SELECT submission FROM attempts"), ["accepted", "refused", "accepted"]);
     assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
@@ -182,6 +189,23 @@ fn a_refusal_in_doubt_is_final_when_nothing_can_be_under_way_any_more() {
     flink.release();
     flink.wait_for_processed("POST", "/run", 2);
     fails(&sandbox.run(&["run", "next"]), "job.twin");
+}
+
+/// How long the `main()` of somebody else takes nobody knows: it may start its job after an hour.
+#[test]
+fn a_refusal_in_doubt_of_a_program_of_ones_own_is_never_final() {
+    let program = "job::jar(\"steady\", #{ jar: \"acme.jar\", main_class: \"acme.Main\" }).deploy();\n";
+    let (flink, sandbox) = refused_in_doubt(program);
+    sandbox.database().execute(A_MINUTE_AGO, []).unwrap();
+    let asks = sandbox.run(&["run", "next"]);
+    assert!(asks.said.contains("error[run.unknown_outcome]"), "{}", asks.said);
+    assert_eq!(sandbox.ask("SELECT submission FROM attempts"), ["accepted", "open"]);
+    // It does start it.
+    flink.release();
+    flink.wait_for_processed("POST", "/run", 2);
+    done(&sandbox.run(&["run", "next"]));
+    assert_eq!(sandbox.ask("SELECT submission FROM attempts"), ["accepted", "accepted"]);
+    assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
 }
 
 /// The JobManager that was asked is gone while it is looked for: whether the job had started nobody knows.
