@@ -72,7 +72,7 @@ pub struct Attempt {
     pub allow_non_restored: bool,
     /// Whether Flink takes checkpoints of it; none where Flink was not asked.
     pub takes_checkpoints: Option<bool>,
-    /// What the stability gate found, once it has: `stable` or `unstable`.
+    /// What the stability gate found: `stable` or `unstable`; `unjudged` where it is to find it; none where nobody asked.
     pub verdict: Option<String>,
     /// The file name of the uploaded jar.
     pub jar: String,

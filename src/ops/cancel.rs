@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::cluster::Start;
 use super::connection::Connection;
+use super::gone::{self, Seen};
 use super::ledger;
 use super::services::Services;
 use super::standing::lock;
@@ -41,12 +42,19 @@ pub async fn cancel(services: &Services, environment: &str, name: &str, by: &str
         return Ok(answer(end, "nothing", newest.checkpoint.as_deref()));
     }
     let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
-    let Some(end) = end(services, &connection, &newest, name, by).await? else {
-        return Ok(answer(
-            "unknown",
-            "nothing: the JobManager does not know it any more",
-            newest.checkpoint.as_deref(),
-        ));
+    let end = match end(services, &connection, &newest, name, by).await? {
+        Some(end) => end,
+        None => match gone::look(services, &connection, &newest).await? {
+            Seen::Gone(gone) => {
+                services.clusters.progress(&format!("{name}: {}", gone.why));
+                return Ok(answer(gone.state, "nothing", newest.checkpoint.as_deref()));
+            }
+            // It came back with high availability.
+            Seen::Listed(_) => end(services, &connection, &newest, name, by).await?.ok_or_else(|| {
+                Error::new(&code::JOB_TIMEOUT, format!("`{name}` comes and goes on `{}`", connection.name))
+                    .hint("its JobManager restarts again and again; cancel it again when that has ended")
+            })?,
+        },
     };
     Ok(answer(&end.state, if end.asked { "cancelled" } else { "nothing" }, end.checkpoint.as_deref()))
 }
@@ -68,6 +76,14 @@ pub(super) async fn settled(services: &Services, environment: &str, name: &str, 
             && newest.submission == Submission::Open
         {
             return Err(error);
+        }
+    }
+    if newest.submission == Submission::GivenUp {
+        // Nobody knows whether it ran. What is listed did.
+        let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
+        if connection.listed(&newest.flink_id).await?.is_some() {
+            services.store.recognise_attempt(&newest)?;
+            newest.submission = Submission::Accepted;
         }
     }
     Ok(newest)

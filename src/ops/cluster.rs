@@ -170,7 +170,7 @@ impl Clusters {
             },
         };
         let is_local = matches!(self.definition(name)?, Definition::Local(_));
-        Ok(Connection { name: name.to_owned(), client: Client::new(&url)?, is_local })
+        Ok(Connection::new(name, Client::new(&url)?, is_local))
     }
 
     /// Starts a local cluster, or repairs what is missing of it; installs Flink and Java where they are missing.

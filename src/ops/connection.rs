@@ -1,13 +1,17 @@
 //! What tidegate asks of one cluster: its jobs, their checkpoints, and what it is set to.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::base::clock::Millis;
 use crate::base::{Error, Result, code, duration};
-use crate::drivers::flink::{Checkpoint, Checkpoints, Client, JobException, JobOverview};
+use crate::drivers::flink::{Checkpoint, Checkpoints, Client, JobException, JobOverview, Version};
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::Listed;
 use crate::model::trace;
+
+/// How long a job that is listed may be unknown to whoever is asked for its checkpoints.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A way to talk to a cluster.
 #[derive(Debug, Clone)]
@@ -18,9 +22,31 @@ pub struct Connection {
     pub client: Client,
     /// Whether tidegate runs it on this machine: then no process of an earlier start is left.
     pub is_local: bool,
+    /// The version of Flink, with the start of the JobManager that has told it.
+    told: Arc<Mutex<Option<(String, Version)>>>,
 }
 
 impl Connection {
+    /// A way to talk to the cluster of this name.
+    pub fn new(name: &str, client: Client, is_local: bool) -> Self {
+        Self { name: name.to_owned(), client, is_local, told: Arc::default() }
+    }
+
+    /// The version of Flink. One start of a JobManager is one version: it is asked once for each `incarnation`, which the caller has
+    /// been told.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn version(&self, incarnation: &str) -> Result<Version> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, version)) = told.filter(|(by, _)| by == incarnation) {
+            return Ok(version);
+        }
+        let version = Version::parse(&self.client.overview().await?.flink_version)?;
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((incarnation.to_owned(), version));
+        Ok(version)
+    }
+
     /// Every job that the cluster lists.
     ///
     /// # Errors
@@ -91,12 +117,18 @@ impl Connection {
         let mut needed_from = None;
         loop {
             let asked_at = begun.elapsed();
-            let Some(checkpoints) = self.checkpoints(&ended.id).await? else {
-                // It takes none; or it is not known any more, which says nothing of its checkpoints.
-                return match self.listed(&ended.id).await? {
-                    Some(_) => Ok(None),
-                    None => Err(self.forgot(ended)),
-                };
+            let checkpoints = match self.client.checkpoints(&ended.id).await {
+                Ok(Some(checkpoints)) => checkpoints,
+                Err(error) if takes_none(&error) => return Ok(None),
+                Err(error) => return Err(error),
+                // Not to know the job says nothing of its checkpoints, also where the list has it still, or again.
+                Ok(None) if asked_at >= PATIENCE || self.listed(&ended.id).await?.is_none() => {
+                    return Err(self.forgot(ended));
+                }
+                Ok(None) => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
             };
             let own = Newest::own(&checkpoints);
             // Flink answers from a copy that is some seconds old, and can be of before the end: a newer checkpoint is not in
@@ -143,7 +175,7 @@ impl Connection {
                 self.name, ended.name, ended.id
             ),
         )
-        .hint("it has restarted; nothing was recorded of the end: do the same again")
+        .hint("nothing was recorded of the end: do the same again; it looks at what is there then")
     }
 
     /// How long ago a job ended, by the clock of its JobManager; none at all where it does not say.
@@ -186,10 +218,7 @@ impl Connection {
     /// `flink.*`.
     pub async fn checkpoints(&self, id: &str) -> Result<Option<Checkpoints>> {
         match self.client.checkpoints(id).await {
-            // What Flink says of a batch job, too: it has no state that could be lost.
-            Err(error) if error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled")) => {
-                Ok(None)
-            }
+            Err(error) if takes_none(&error) => Ok(None),
             answer => answer,
         }
     }
@@ -253,6 +282,11 @@ impl Newest {
         });
         newest.collect()
     }
+}
+
+/// What Flink says of a job without checkpoints, a batch job, too: it has no state that could be lost.
+fn takes_none(error: &Error) -> bool {
+    error.causes().iter().any(|cause| cause.contains("Checkpointing has not been enabled"))
 }
 
 fn listed(job: JobOverview) -> Listed {

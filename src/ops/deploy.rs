@@ -6,12 +6,13 @@ use super::cluster::Start;
 use super::connection::Connection;
 use super::effect::Acting;
 use super::facts;
+use super::run_request::{self, Ready};
 use super::services::Services;
-use super::stability::{Gate, UNSTABLE};
+use super::stability::{Gate, UNJUDGED, UNSTABLE};
 use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
-use super::{class_path, ledger, left_behind, run_request, savepoint, secret_marks, state_guard, upgrade};
+use super::{class_path, ledger, left_behind, savepoint, secret_marks, state_guard, upgrade};
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
@@ -91,7 +92,7 @@ pub(super) async fn bring(
         attempt.submission == Submission::Accepted && attempt.verdict.as_deref() != Some(UNSTABLE)
     });
 
-    let mut checked = false;
+    let mut ready = None;
     if let (Some(listing), Some(job)) = (live, &job) {
         let attempt = recognised(services, job, &listing)?;
         services.store.observe(job.id, attempt.number, &listing.state, listing.tasks_running, listing.tasks_total)?;
@@ -107,9 +108,8 @@ pub(super) async fn bring(
         standing::superseded(services, job, &attempt, acting)?;
         // Before anything ends: what cannot start must not cost what runs.
         class_path::ensure(services, spec, &connection).await?;
-        run_request::can_be_sent(services, &connection, spec).await?;
+        ready = Some(run_request::can_be_sent(services, &connection, spec, &attempt.incarnation).await?);
         upgrade::end(services, run, home, spec, &attempt, options).await?;
-        checked = true;
         listed = home.jobs().await?;
         newest = services.store.attempt(job.id, attempt.number)?;
     }
@@ -121,7 +121,7 @@ pub(super) async fn bring(
         standing::superseded(services, job, newest, acting)?;
         let listing = listed.iter().find(|listing| listing.id == newest.flink_id);
         note_end(services, home, newest, listing).await?;
-        let stopped = services.store.final_savepoint(newest.job, newest.number)?.is_some();
+        let stopped = state_guard::may_have_been_stopped(services, newest)?;
         if !stopped && !intent.again && is_finished(newest, listing, spec) {
             // deploy() is idempotent: a bounded job that has done its work is at its spec.
             record_spec(services, run, spec, job, &revision)?;
@@ -137,11 +137,13 @@ pub(super) async fn bring(
         _ => None,
     };
     state_guard::is_there(name, restore.as_deref())?;
-    if !checked {
+    if ready.is_none() {
         class_path::ensure(services, spec, &connection).await?;
     }
-    let begin = Begin { run, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
-    let (attempt, jar) = begin.attempt(services, restore, options.allow_non_restored_state).await?;
+    let is_watched = options.stable.is_some();
+    let newest = newest.as_ref();
+    let begin = Begin { run, spec, connection: &connection, revision: &revision, newest, is_watched };
+    let (attempt, jar) = begin.attempt(services, restore, options.allow_non_restored_state, ready).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
     ledger::note_checkpointing(services, &connection, spec, &attempt).await?;
     let mut facts = facts::of(&connection, spec, &attempt, None, "created");
@@ -242,6 +244,10 @@ async fn note_end(
     listing: Option<&Listed>,
 ) -> Result<()> {
     let Some(listing) = listing.filter(|listing| is_terminal(&listing.state)) else { return Ok(()) };
+    if attempt.submission != Submission::Accepted {
+        // It is held to be refused, or given up, and ran after all.
+        services.store.recognise_attempt(attempt)?;
+    }
     if attempt.end_state.is_some() {
         return Ok(());
     }
@@ -271,19 +277,28 @@ pub(super) struct Begin<'a> {
     pub(super) revision: &'a Revision,
     /// The newest attempt before, that the decision was made upon.
     pub(super) newest: Option<&'a Attempt>,
+    /// It has to become stable.
+    pub(super) is_watched: bool,
 }
 
 impl Begin<'_> {
-    /// Uploads the jar and records the intent.
+    /// Uploads the jar, where it is not known to be there, and records the intent.
     pub(super) async fn attempt(
         &self,
         services: &Services,
         restored_from: Option<String>,
         allow_non_restored: bool,
+        ready: Option<Ready>,
     ) -> Result<(Attempt, String)> {
         let payload = upload::payload(services, self.spec)?;
-        let uploaded = upload::ensure(&self.connection.client, &payload, false).await?;
-        let incarnation = self.connection.incarnation().await?;
+        let ready = match ready {
+            Some(ready) if self.connection.incarnation().await? == ready.incarnation => ready,
+            _ => {
+                // The upload can take its time: the JobManager is the one that answers after it.
+                let jar = upload::ensure(&self.connection.client, &payload, false).await?;
+                Ready { jar, incarnation: self.connection.incarnation().await? }
+            }
+        };
         let seen = self.newest.map_or(0, |attempt| attempt.number);
         let flink_id = self.spec.identity.flink_job_id(seen + 1, services.store.salt());
         let cluster = self.spec.cluster.clone();
@@ -291,10 +306,11 @@ impl Begin<'_> {
             allow_non_restored,
             jar: payload.name.clone(),
             restored_from,
+            verdict: self.is_watched.then(|| UNJUDGED.to_owned()),
             created_at: clock::now(),
-            ..Attempt::new(self.revision, seen + 1, flink_id, cluster, incarnation)
+            ..Attempt::new(self.revision, seen + 1, flink_id, cluster, ready.incarnation)
         };
         let attempt = services.store.begin_attempt(self.run, &self.spec.identity, attempt, self.revision, seen)?;
-        Ok((attempt, uploaded))
+        Ok((attempt, ready.jar))
     }
 }

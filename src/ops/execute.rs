@@ -51,8 +51,9 @@ pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSp
     }
     class_path::ensure(services, spec, &connection).await?;
     let revision = deploy::revision(services, acting, spec, &Intent::DEPLOY)?;
-    let begin = Begin { run, spec, connection: &connection, revision: &revision, newest: newest.as_ref() };
-    let (attempt, jar) = begin.attempt(services, None, false).await?;
+    let newest = newest.as_ref();
+    let begin = Begin { run, spec, connection: &connection, revision: &revision, newest, is_watched: false };
+    let (attempt, jar) = begin.attempt(services, None, false, None).await?;
     submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
     Ok(attempt)
 }

@@ -21,6 +21,7 @@ pub mod execute;
 pub mod facts;
 pub mod fetch;
 pub mod files;
+mod gone;
 pub mod history;
 pub mod inputs;
 pub mod install;

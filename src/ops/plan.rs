@@ -12,7 +12,7 @@ use super::deploy::{Intent, Options, spec_text};
 use super::services::Services;
 use super::standing::{is_finished, submitted_spec};
 use super::wish::{self, Wish};
-use super::{facts, savepoint, secret_marks, standing, state_guard, upgrade, wait};
+use super::{facts, savepoint, secret_marks, stability, standing, state_guard, upgrade, wait};
 use crate::base::{Error, Result, clock, code, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{Artifact, JobSpec, Program};
@@ -83,6 +83,10 @@ async fn decided(
         let runs =
             format!("attempt {} on `{}` is {}, started {age} ago", attempt.number, connection.name, listing.state);
         let rotated = standing::rotated(services, attempt, &secret_marks::of(services, spec)?)?;
+        let mut unchanged = vec![runs.clone()];
+        if let Some(gate) = &options.stable {
+            unchanged.extend(stability::outlook(services, gate, attempt)?);
+        }
         let change = if !standing::is_same_job(attempt, spec) || !rotated.is_empty() || intent.again {
             let ending = async {
                 let ending = upgrade::check(services, connection, spec, attempt, options).await?;
@@ -111,9 +115,9 @@ async fn decided(
             if job.desired != "running" {
                 differences.push(format!("desired: {} -> running", job.desired));
             }
-            change(Action::Record, vec![runs], differences, None)
+            change(Action::Record, unchanged, differences, None)
         } else {
-            change(Action::Noop, vec![runs], Vec::new(), None)
+            change(Action::Noop, unchanged, Vec::new(), None)
         };
         return Ok(Planned { change, facts });
     }
@@ -121,7 +125,7 @@ async fn decided(
     if let (Some(newest), Some(connection)) = (newest, &look.connection)
         && !intent.again
         && is_finished(newest, listing, spec)
-        && services.store.final_savepoint(newest.job, newest.number)?.is_none()
+        && !state_guard::may_have_been_stopped(services, newest)?
     {
         let facts = facts::of(connection, spec, newest, listing, "finished");
         let notes = vec![format!("attempt {} has FINISHED with this spec", newest.number)];

@@ -11,7 +11,7 @@ use super::standing::submitted_spec;
 use crate::base::hash::sha256;
 use crate::base::{Error, Result, clock, code};
 use crate::drivers::checkpoint_folder;
-use crate::drivers::flink::{SavepointRequest, SavepointStatus, Triggered, Version};
+use crate::drivers::flink::{SavepointRequest, SavepointStatus, Triggered};
 use crate::model::attempt::{Attempt, StepKey};
 use crate::model::job_status::is_terminal;
 use crate::model::run::Run;
@@ -213,7 +213,7 @@ async fn drive(
                 SavepointStatus::Completed { location } => Step::Done(location),
                 SavepointStatus::Failed { causes } => Step::Failed(causes),
                 SavepointStatus::Unknown => {
-                    let version = Version::parse(&connection.client.overview().await?.flink_version)?;
+                    let version = connection.version(&snapshot.incarnation).await?;
                     let request = SavepointRequest {
                         job_id: attempt.flink_id.clone(),
                         trigger_id: trigger.clone(),

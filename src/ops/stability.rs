@@ -8,7 +8,7 @@ use super::cluster::Start;
 use super::connection::Connection;
 use super::dependencies;
 use super::deploy::{self, Intent, Options};
-use super::effect::Acting;
+use super::effect::{Acting, leaves_open};
 use super::ledger;
 use super::services::Services;
 use super::standing::{is_same_job, lock, revision_spec, submitted_spec};
@@ -31,6 +31,10 @@ const STABLE: &str = "stable";
 
 /// The word of an attempt that did not become stable.
 pub(super) const UNSTABLE: &str = "unstable";
+
+/// The word of an attempt that is to become stable, and of which nobody has said whether it did: it is watched, or whoever
+/// watched it failed.
+pub(super) const UNJUDGED: &str = "unjudged";
 
 /// Why an attempt is not stable, where the process that found it so has died over what follows.
 const DIED: &str = "found by a process that died then";
@@ -67,27 +71,35 @@ pub async fn deploy(
     }
     let facts = deploy::bring(services, run, acting, spec, options, &Intent::DEPLOY).await?;
     let (attempt, since) = match services.store.attempt_of_step(&acting.key)? {
-        Some(own) => {
-            let since = own.answered_at.unwrap_or(own.created_at);
-            (own, Since { begun: since, checkpoints: 0, restarts: 0 })
+        Some(own) if own.submission != Submission::Accepted || own.verdict.as_deref() == Some(STABLE) => {
+            return Ok(facts);
         }
-        None => match left_unjudged(services, spec, &facts)? {
-            Some(left) if left.verdict.is_some() => {
-                return go_back(services, run, acting, spec, gate, &left, DIED).await;
-            }
-            Some(left) => {
-                let connection = services.clusters.connect(&left.cluster, Start::No).await?;
-                let since = Since::now(services, &connection, &left).await?;
-                (left, since)
-            }
-            None => return Ok(facts),
+        Some(own) => {
+            let begun = own.answered_at.unwrap_or(own.created_at);
+            (own, Some(Since { begun, checkpoints: 0, restarts: 0 }))
+        }
+        None => match owed(services, spec, &facts)? {
+            Owed::Nothing => return Ok(facts),
+            Owed::Verdict(left) => (left, None),
+            Owed::GoingBack(left) => return go_back(services, run, acting, spec, gate, &left, DIED).await,
         },
     };
-    if attempt.submission != Submission::Accepted || attempt.verdict.is_some() {
-        return Ok(facts);
-    }
-    let connection = services.clusters.connect(&attempt.cluster, Start::No).await?;
-    match watch(services, &connection, &attempt, &spec.identity.job, (gate, &since)).await? {
+    let verdict = async {
+        let connection = services.clusters.connect(&attempt.cluster, Start::No).await?;
+        let since = match since {
+            Some(since) => since,
+            None => Since::now(services, &connection, &attempt).await?,
+        };
+        watch(services, &connection, &attempt, &spec.identity.job, (gate, &since)).await
+    };
+    let verdict = verdict.await.map_err(|error| match leaves_open(&error) {
+        true => error,
+        false => error.caused_by(format!(
+            "attempt {} of `{}` was watched, and whether it is stable is not known: where the script is run again, it is judged by what is seen from then on",
+            attempt.number, spec.identity.job
+        )),
+    })?;
+    match verdict {
         Ok(why) => {
             services.store.judge_attempt(&attempt, &acting.key, STABLE, &why)?;
             services.clusters.progress(&format!("{}: stable: {why}", spec.identity.job));
@@ -107,16 +119,48 @@ fn found_unstable(services: &Services, spec: &JobSpec, step: &StepKey) -> Result
     services.store.judged_by(job.id, step, UNSTABLE)
 }
 
-/// The newest attempt, where it was left unchanged and its run died in the very step that made it: what that step was to
-/// find, or to do about it, is still to be done. None where it is stable.
-fn left_unjudged(services: &Services, spec: &JobSpec, facts: &Value) -> Result<Option<Attempt>> {
+/// What an earlier run owes of the newest attempt, which this one has left unchanged.
+enum Owed {
+    Nothing,
+    /// It died, failed or was given up before it had one; or it found it unstable, and that it runs on is no sign of anything.
+    Verdict(Attempt),
+    /// It died over what follows of its verdict.
+    GoingBack(Attempt),
+}
+
+impl Owed {
+    fn of(services: &Services, newest: Attempt) -> Result<Self> {
+        Ok(match newest.verdict.as_deref() {
+            Some(STABLE) => Self::Nothing,
+            Some(UNSTABLE) if is_left(services, &newest)? => Self::GoingBack(newest),
+            Some(_) => Self::Verdict(newest),
+            // Of before attempts were marked as to be judged; or nobody asked.
+            None if is_left(services, &newest)? => Self::Verdict(newest),
+            None => Self::Nothing,
+        })
+    }
+}
+
+/// What a deploy with a gate does about an attempt that it leaves unchanged, in words; none where nothing is left to find.
+///
+/// # Errors
+/// `state.*`.
+pub(super) fn outlook(services: &Services, gate: &Gate, unchanged: &Attempt) -> Result<Option<String>> {
+    let does = gate.otherwise.does();
+    Ok(match Owed::of(services, unchanged.clone())? {
+        Owed::Nothing => None,
+        Owed::Verdict(_) => Some(format!("nobody has found it stable: watch whether it becomes so, else {does}")),
+        Owed::GoingBack(_) => Some(format!("it was found unstable by a run that died then: {does}")),
+    })
+}
+
+fn owed(services: &Services, spec: &JobSpec, facts: &Value) -> Result<Owed> {
     if facts.get("action").and_then(Value::as_str) != Some("unchanged") {
-        return Ok(None);
+        return Ok(Owed::Nothing);
     }
     let job = services.store.job(&spec.identity.environment, &spec.identity.job)?;
-    let Some(newest) = deploy::newest(services, job.as_ref())? else { return Ok(None) };
-    let is_left = newest.verdict.as_deref() != Some(STABLE) && is_left(services, &newest)?;
-    Ok(Some(newest).filter(|_| is_left))
+    let Some(newest) = deploy::newest(services, job.as_ref())? else { return Ok(Owed::Nothing) };
+    Owed::of(services, newest)
 }
 
 /// Whether the run that made an attempt died in the very step that made it, and was not resumed.
@@ -227,17 +271,27 @@ async fn go_back(
     }
     // What ran before, and not the revision before: that one may be long gone.
     let attempts = services.store.attempts(unstable.job)?;
-    let mut before = None;
-    for attempt in attempts.iter().rev().filter(|attempt| attempt.number < unstable.number) {
-        // One that was to be gone back from, by a run that died before it did, is nothing to go back to.
-        let is_unstable = attempt.verdict.as_deref() == Some(UNSTABLE) && is_left(services, attempt)?;
-        if attempt.submission == Submission::Accepted && !is_unstable {
+    let (mut before, mut unfit) = (None, None);
+    let ran = attempts.iter().rev().filter(|attempt| attempt.submission == Submission::Accepted);
+    for attempt in ran.filter(|attempt| attempt.number < unstable.number) {
+        let is_unfit = match attempt.verdict.as_deref() {
+            // It was to be gone back from, by a run that died before it did.
+            Some(UNSTABLE) => is_left(services, attempt)?,
+            // It was to become stable, and nobody has seen that it did.
+            Some(UNJUDGED) => true,
+            _ => false,
+        };
+        if !is_unfit {
             before = Some(attempt);
             break;
         }
+        unfit = Some(attempt.number);
     }
     let Some(before) = before else {
-        return stays(": no attempt ran before it".to_owned());
+        return stays(match unfit {
+            Some(number) => format!(": nobody has found attempt {number} before it stable"),
+            None => ": no attempt ran before it".to_owned(),
+        });
     };
     if is_same_job(before, &submitted_spec(unstable, name)?) {
         return stays(format!(

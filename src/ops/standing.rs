@@ -111,7 +111,9 @@ pub(super) async fn elsewhere(
     newest: Option<&Attempt>,
 ) -> Result<Option<Connection>> {
     let Some(newest) = newest else { return Ok(None) };
-    let may_live = newest.submission == Submission::Accepted && newest.end_state.is_none();
+    // Of one that was given up nobody knows whether it ran.
+    let may_live =
+        matches!(newest.submission, Submission::Accepted | Submission::GivenUp) && newest.end_state.is_none();
     if !may_live || newest.cluster == spec.cluster {
         return Ok(None);
     }
@@ -130,10 +132,10 @@ pub(super) async fn elsewhere(
     Ok(Some(connection))
 }
 
-/// Whether the newest attempt was accepted by this cluster, has not ended as far as we know, and is not listed any more.
+/// Whether the newest attempt may have been accepted by this cluster, has not ended as far as we know, and is not listed.
 pub(super) fn is_missing(newest: &Attempt, cluster: &str, listed: &[Listed]) -> bool {
-    // Of one that was given up nobody knows whether it ran.
-    matches!(newest.submission, Submission::Accepted | Submission::GivenUp)
+    // Of one that was given up, or was never answered, nobody knows whether it ran.
+    newest.submission != Submission::Refused
         && newest.end_state.is_none()
         && newest.cluster == cluster
         && !listed.iter().any(|listing| listing.id == newest.flink_id)

@@ -27,7 +27,9 @@ pub async fn newest_state(
     allow_state_loss: Option<&str>,
 ) -> Result<Option<String>> {
     for attempt in services.store.attempts(job.id)?.iter().rev() {
-        if attempt.submission == Submission::Refused {
+        let connection = connections.iter().find(|connection| connection.name == attempt.cluster).copied();
+        let ran = attempt.submission == Submission::Accepted || ran_after_all(services, connection, attempt).await?;
+        if !ran && attempt.submission == Submission::Refused {
             // Never ran: what it would have been restored from is still the newest.
             continue;
         }
@@ -35,8 +37,7 @@ pub async fn newest_state(
             return Ok(None);
         }
         let spec = submitted_spec(attempt, &job.name)?;
-        let connection = connections.iter().find(|connection| connection.name == attempt.cluster).copied();
-        if attempt.submission != Submission::Accepted {
+        if !ran {
             // Nobody knows whether it ran. Where it did, what it left is the newest.
             match left(services, connection, &spec, attempt).await? {
                 Some(Known::Checkpoint(path, _)) => return Ok(Some(path)),
@@ -57,10 +58,12 @@ pub async fn newest_state(
         }
         let (path, number) = match newest_of(services, connection, &spec, attempt).await? {
             Known::Checkpoint(path, number) => (Some(path), number),
+            // It ended with a savepoint of its own.
+            Known::Done(path) if path != attempt.restored_from => return Ok(path),
+            // A stop whose answer went down with its JobManager, or was forgotten, may have made a savepoint that nobody knows.
+            _ if stop_was_lost(services, attempt)? => return Err(unknown(services, job, attempt)?),
             // It has done its work, and Flink has discarded its checkpoints.
             Known::Done(path) => return Ok(path),
-            // A stop whose answer went down with its JobManager may have made a savepoint that nobody knows.
-            _ if stop_was_lost(services, attempt)? => return Err(unknown(services, job, attempt)?),
             // It ended before its first checkpoint: all that it had is what it was started from.
             Known::None => (attempt.restored_from.clone(), None),
             Known::Not if had || takes_checkpoints(connection, &spec, attempt).await? => {
@@ -78,6 +81,25 @@ pub async fn newest_state(
         return Ok(path);
     }
     Ok(None)
+}
+
+/// Whether an attempt that is held to be refused, or given up, is listed by its cluster: that is recorded.
+async fn ran_after_all(services: &Services, connection: Option<&Connection>, attempt: &Attempt) -> Result<bool> {
+    let Some(connection) = connection else { return Ok(false) };
+    if connection.listed(&attempt.flink_id).await?.is_none() {
+        return Ok(false);
+    }
+    services.store.recognise_attempt(attempt)?;
+    Ok(true)
+}
+
+/// Whether an attempt that is FINISHED may have been stopped, by us or by somebody else: then it has not done its work.
+///
+/// # Errors
+/// `state.*`.
+pub(super) fn may_have_been_stopped(services: &Services, attempt: &Attempt) -> Result<bool> {
+    let was_stopped = services.store.final_savepoint(attempt.job, attempt.number)?.is_some();
+    Ok(was_stopped || stop_was_lost(services, attempt)?)
 }
 
 fn stop_was_lost(services: &Services, attempt: &Attempt) -> Result<bool> {

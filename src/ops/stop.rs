@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::cancel::settled;
 use super::cluster::Start;
+use super::gone::{self, Seen};
 use super::services::Services;
 use super::standing::lock;
 use super::wait::job_not_found;
-use super::{deploy, ledger, savepoint};
+use super::{ledger, savepoint};
 use crate::base::{Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
@@ -64,19 +65,12 @@ async fn newest_stopped(services: &Services, run: &Run, environment: &str, name:
     if let Some(end) = ended(&settled) {
         return answer(&settled, &end, "stopped");
     }
-    // One that went down with its JobManager may come back with high availability, and its tasks write for a while.
-    let listed = deploy::look(services, &connection, Some(&settled), None).await?;
-    let Some(seen) = listed.into_iter().find(|listing| listing.id == newest.flink_id) else {
-        let (state, why) = if connection.incarnation().await? == newest.incarnation {
-            ("ENDED UNSEEN", "has forgotten how it ended")
-        } else {
-            ("VANISHED", "has restarted and does not know it")
-        };
-        services.clusters.progress(&format!(
-            "{name}: attempt {} is {state}: the JobManager of `{}` {why}; no savepoint was taken",
-            newest.number, connection.name
-        ));
-        return answer(&settled, state, "nothing");
+    let seen = match gone::look(services, &connection, &settled).await? {
+        Seen::Listed(seen) => seen,
+        Seen::Gone(gone) => {
+            services.clusters.progress(&format!("{name}: {}; no savepoint was taken", gone.why));
+            return answer(&settled, gone.state, "nothing");
+        }
     };
     if is_terminal(&seen.state) {
         ledger::end(services, &connection, &newest, &seen).await?;

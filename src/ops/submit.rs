@@ -13,7 +13,7 @@ use super::services::Services;
 use super::upload;
 use crate::base::clock;
 use crate::base::{Error, Result, code};
-use crate::drivers::flink::{Submission as Answer, Version};
+use crate::drivers::flink::Submission as Answer;
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 
@@ -72,7 +72,7 @@ pub async fn drive(
             Incarnation::Silent => continue,
         }
         let ready = async {
-            let version = Version::parse(&connection.client.overview().await?.flink_version)?;
+            let version = connection.version(&attempt.incarnation).await?;
             let jar = match uploaded.take() {
                 Some(jar) => jar,
                 None => upload::ensure(&connection.client, &payload, uploads > 0).await?,

@@ -57,8 +57,8 @@ impl Store {
             transaction
                 .execute(
                     "INSERT INTO attempt_rows (job, number, flink_id, cluster, submission, incarnation, spec, spec_hash, jar,
-                       restored_from, run, path, sequence, created_at, revision, allow_non_restored)
-                     VALUES (?1, ?2, ?3, ?4, ?16, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                       restored_from, run, path, sequence, created_at, revision, allow_non_restored, verdict)
+                     VALUES (?1, ?2, ?3, ?4, ?16, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?17)",
                     params![
                         attempt.job,
                         attempt.number,
@@ -75,7 +75,8 @@ impl Store {
                         attempt.created_at,
                         attempt.revision,
                         attempt.allow_non_restored,
-                        attempt.submission.name()
+                        attempt.submission.name(),
+                        attempt.verdict
                     ],
                 )
                 .map_err(sql)?;
@@ -93,7 +94,8 @@ impl Store {
         self.write(Durability::Full, |transaction| {
             let changed = transaction
                 .execute(
-                    "UPDATE attempt_rows SET submission = ?3, answered_at = ?4, error = ?5
+                    "UPDATE attempt_rows SET submission = ?3, answered_at = ?4, error = ?5,
+                       verdict = CASE ?3 WHEN 'refused' THEN NULL ELSE verdict END
                      WHERE job = ?1 AND number = ?2 AND submission = 'open'",
                     params![attempt.job, attempt.number, submission.name(), clock::now(), error],
                 )
@@ -247,7 +249,7 @@ impl Store {
         Ok(self.attempts_of_step(step)?.pop())
     }
 
-    /// Records what the stability gate found of an attempt, once, and the step that found it.
+    /// Records what the stability gate found of an attempt, and the step that found it. One that is stable stays so.
     ///
     /// # Errors
     /// `state.*`.
@@ -255,7 +257,7 @@ impl Store {
         self.write(Durability::Full, |transaction| {
             let changed = transaction
                 .execute(
-                    "UPDATE attempt_rows SET verdict = ?3 WHERE job = ?1 AND number = ?2 AND verdict IS NULL",
+                    "UPDATE attempt_rows SET verdict = ?3 WHERE job = ?1 AND number = ?2 AND verdict IS NOT 'stable'",
                     params![attempt.job, attempt.number, verdict],
                 )
                 .map_err(sql)?;

@@ -126,3 +126,55 @@ fn a_stale_answer_loses_no_checkpoint() {
     let tail = path.rsplit('/').next().unwrap();
     assert!(said.contains("its newest checkpoint stays: file:") && said.contains(tail), "{tail}: {said}");
 }
+
+/// The JobManager restarted, and nobody knows the job any more; or it ended, and Flink has forgotten how.
+#[test]
+fn a_job_that_nobody_knows_any_more_is_ended() {
+    for (verb, is_forgotten) in [("cancel", false), ("stop", false), ("cancel", true)] {
+        let flink = FakeFlink::start();
+        let workspace = staged(&flink);
+        workspace.script(JOB);
+        let id = flink.executions()[0].job_id.clone();
+        if is_forgotten {
+            flink.with(|cluster| {
+                cluster.finish_job(&id);
+                cluster.forget_job(&id);
+            });
+        } else {
+            flink.restart(false);
+        }
+        let name = format!("{verb}_{}", if is_forgotten { "ended_unseen" } else { "vanished" });
+        assert_snapshot!(name, workspace.tidegate(&[verb, "orders"]));
+    }
+}
+
+/// A submission that was never answered may start its job yet.
+#[test]
+fn a_job_beside_a_submission_without_an_answer_is_not_adopted() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink);
+    workspace.write("scripts/it.rhai", JOB);
+    flink.fault("POST", "/run", 1, Fault::HoldBefore);
+    let mut child = workspace.command(&["run", "it"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    flink.wait_for_request("POST", "/run", 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let id = "c".repeat(32);
+    flink.with(|cluster| cluster.put_job(&id, "orders"));
+    assert_snapshot!("adopt_unanswered", workspace.tidegate(&["adopt", "orders", "--id", &id]));
+    assert_snapshot!("adopt_given_up", workspace.tidegate(&["resume", "r1", "--step", "0=retry"]));
+    assert_snapshot!("adopt_afterwards", workspace.tidegate(&["adopt", "orders", "--id", &id]));
+}
+
+/// A proxy wants a login while a new attempt is watched: nothing is known of it, and that is said, then and later.
+#[test]
+fn a_watch_that_fails_gives_no_verdict() {
+    let flink = FakeFlink::start();
+    let workspace = staged(&flink);
+    let gate = "deploy(#{ stable: #{ checkpoints: 0, within: \"1s\" } })";
+    flink.fault("GET", "/metrics", 1, Fault::AnswerBefore(Reply::html(200, "please log in")));
+    assert_snapshot!("watch_failed", workspace.script(&JOB.replace("deploy()", gate)));
+    assert_snapshot!("watch_history", workspace.tidegate(&["history", "orders"]));
+    let again = workspace.script(&JOB.replace("deploy()", gate));
+    assert!(again.contains("exit code: 0") && again.contains("orders: stable: RUNNING"), "{again}");
+}

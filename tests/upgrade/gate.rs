@@ -174,3 +174,112 @@ fn killed_while_it_goes_back_for_a_dead_one_a_run_is_resumed() {
         }
     }
 }
+
+/// The watch of the second spec ends with an error, and not with a death: the run has failed.
+fn failed_in_the_watch() -> (FakeFlink, Sandbox, String) {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    write(&sandbox, "checkpoints: 2, within: \"20s\"");
+    flink.fault("GET", "/metrics", 1, Fault::AnswerBefore(Reply::html(200, "Login")));
+    let failed = sandbox.run(&["run", "gated"]);
+    assert_eq!(failed.code(), Some(1), "{}", failed.said);
+    assert!(failed.said.contains("error[flink.unexpected_answer]"), "{}", failed.said);
+    let told = "attempt 2 of `steady` was watched, and whether it is stable is not known";
+    assert!(failed.said.contains(told), "{}", failed.said);
+    assert_eq!(sandbox.ask("SELECT status FROM runs WHERE id = 2"), ["failed"]);
+    assert_eq!(sandbox.ask("SELECT ifnull(verdict, '-') FROM attempts"), ["-", "unjudged"]);
+    let second = newest_id(&flink);
+    (flink, sandbox, second)
+}
+
+/// Runs the script again, and lets the attempt fare so while it is watched.
+fn watched_again(flink: &FakeFlink, sandbox: &Sandbox, id: &str, lives: impl Fn(&FakeFlink)) -> Ended {
+    let path = format!("/jobs/{id}/checkpoints");
+    let before = flink.count("GET", &path);
+    let mut process = sandbox.start(&["run", "gated"], None);
+    flink.wait_for_answered("GET", &path, before + 3);
+    lives(flink);
+    process.wait()
+}
+
+#[test]
+fn run_again_after_its_watch_has_failed_it_is_judged_and_not_taken_for_stable() {
+    let (flink, sandbox, second) = failed_in_the_watch();
+    let plan = sandbox.run(&["plan", "gated"]);
+    assert!(
+        plan.said.contains("nobody has found it stable: watch whether it becomes so, else go back"),
+        "{}",
+        plan.said
+    );
+    let ended = watched_again(&flink, &sandbox, &second, |flink| {
+        flink.with(|cluster| cluster.restart_job(&second, TRACE));
+    });
+    unstable(&ended);
+    assert!(ended.said.contains("revision 1 was started again as attempt 3"), "{}", ended.said);
+    assert_eq!(sandbox.ask("SELECT ifnull(verdict, '-') FROM attempts"), ["-", "unstable", "-"]);
+}
+
+#[test]
+fn what_was_unjudged_and_shows_that_it_is_stable_is_so_for_good() {
+    let (flink, sandbox, second) = failed_in_the_watch();
+    let ended = watched_again(&flink, &sandbox, &second, |flink| {
+        flink.with(|cluster| cluster.complete_checkpoint(&second));
+        flink.with(|cluster| cluster.complete_checkpoint(&second));
+    });
+    done(&ended);
+    assert_eq!(sandbox.ask("SELECT ifnull(verdict, '-') FROM attempts"), ["-", "stable"]);
+    let again = sandbox.run(&["run", "gated"]);
+    done(&again);
+    assert!(!again.said.contains("stable:"), "{}", again.said);
+}
+
+/// A run that was given up while it watched has failed, too.
+#[test]
+fn what_an_abandoned_run_watched_is_judged_by_the_next() {
+    let (flink, sandbox, second) = killed_in_the_watch();
+    done(&sandbox.run(&["abandon", "r2"]));
+    let ended = watched_again(&flink, &sandbox, &second, |flink| {
+        flink.with(|cluster| cluster.fail_job(&second, TRACE));
+    });
+    unstable(&ended);
+}
+
+/// Another revision is deployed over one that nobody has found stable: that one is nothing to go back to.
+#[test]
+fn what_was_never_judged_is_nothing_to_go_back_to() {
+    let (flink, sandbox, _) = failed_in_the_watch();
+    let options = "#{ stable: #{ checkpoints: 1, within: \"1ms\" } }";
+    std::fs::write(sandbox.path().join("scripts/third.rhai"), script(3, options)).unwrap();
+    let ended = sandbox.run(&["run", "third"]);
+    unstable(&ended);
+    assert!(ended.said.contains("revision 1 was started again as attempt 4"), "{}", ended.said);
+    assert!(lives_from(&flink).is_some());
+}
+
+/// Left as it is, and the script is run again: that it runs is no sign that it is stable.
+#[test]
+fn what_was_unstable_and_stayed_is_judged_anew() {
+    let (flink, sandbox) = stage();
+    write(&sandbox, "checkpoints: 1, within: \"1ms\", otherwise: \"stay\"");
+    unstable(&sandbox.run(&["run", "gated"]));
+    unstable(&sandbox.run(&["run", "gated"]));
+    assert_eq!(flink.executions().len(), 2);
+    write(&sandbox, "checkpoints: 1, within: \"20s\", otherwise: \"stay\"");
+    let second = newest_id(&flink);
+    let ended = watched_again(&flink, &sandbox, &second, |flink| {
+        flink.with(|cluster| cluster.complete_checkpoint(&second));
+    });
+    done(&ended);
+    assert_eq!(sandbox.ask("SELECT ifnull(verdict, '-') FROM attempts"), ["-", "stable"]);
+}
+
+/// What was refused is nothing that could become stable.
+#[test]
+fn what_was_refused_has_no_verdict() {
+    let (flink, sandbox) = stage();
+    write(&sandbox, "checkpoints: 1, within: \"20s\"");
+    flink.fault("POST", "/run", 1, Fault::AnswerBefore(Reply::errors(400, "java.lang.IllegalStateException: no")));
+    let refused = sandbox.run(&["run", "gated"]);
+    assert_eq!(refused.code(), Some(1), "{}", refused.said);
+    assert_eq!(sandbox.ask("SELECT submission || ifnull(verdict, '-') FROM attempts"), ["accepted-", "refused-"]);
+}

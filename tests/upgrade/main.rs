@@ -5,7 +5,11 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and prints its counts")]
 
+#[path = "../../src/drivers/jar/class_writer.rs"]
+#[allow(dead_code, reason = "tests of jars write more of a class")]
+mod class_writer;
 mod desired;
+mod doubt;
 mod gate;
 mod matrix;
 mod records;

@@ -285,6 +285,55 @@ fn what_cannot_be_sent_costs_nothing_that_runs() {
     assert_eq!(flink.count("POST", "/stop"), 0);
 }
 
+/// What an upgrade has to know of the cluster it asks for once: before it ends what runs.
+#[test]
+fn an_upgrade_asks_for_version_and_jars_once() {
+    for name in ["savepoint", "last_state"] {
+        let (flink, sandbox) = stage();
+        checkpoint(&flink);
+        let before = flink.requests().len();
+        done(&sandbox.run(&["run", name]));
+        let asked = |path: &str| flink.requests()[before..].iter().filter(|request| request.path == path).count();
+        assert_eq!(asked("/overview"), 1, "{name}");
+        assert_eq!(asked("/jars"), 1, "{name}");
+        if name == "savepoint" {
+            // Without one, what was the newest before the end is no answer: it is asked for again after it.
+            assert_eq!(asked(&format!("/jobs/{}/checkpoints", first_id(&flink))), 1);
+        }
+    }
+}
+
+/// Somebody deletes the jar while the job is stopped: it is sent again.
+#[test]
+fn a_jar_that_is_deleted_during_an_upgrade_is_sent_again() {
+    let (flink, sandbox) = stage();
+    flink.fault("POST", "/stop", 1, Fault::HoldAfter);
+    let mut process = sandbox.start(&["run", "savepoint"], None);
+    flink.wait_for_processed("POST", "/stop", 1);
+    flink.with(|cluster| cluster.jars.clear());
+    flink.release();
+    done(&process.wait());
+    assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
+    assert_eq!(flink.count("POST", "/jars/upload"), 2);
+}
+
+/// With high availability the job lives on when its JobManager is another one, and perhaps another version without our jars.
+#[test]
+fn what_another_jobmanager_told_does_not_hold() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    flink.with(|cluster| {
+        cluster.high_availability = true;
+        cluster.version = "1.19.3".to_owned();
+    });
+    flink.restart(false);
+    done(&sandbox.run(&["run", "savepoint"]));
+    assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
+    assert_eq!(flink.count("POST", "/jars/upload"), 2);
+    let sent_to = sandbox.ask("SELECT incarnation FROM attempt_rows WHERE number = 2");
+    assert_eq!(sent_to, [flink.with(|cluster| cluster.tmpdir())]);
+}
+
 /// Only Flink's log says which operators' state was left behind.
 #[test]
 fn operators_whose_state_was_left_behind_are_named() {

@@ -8,22 +8,26 @@ use crate::cli::Outcome;
 use crate::cli::args::Again;
 use crate::script::runner::{self, Script};
 
+/// What is said of a job that no cluster knows any more: what was recorded of its state before may be old.
+const GONE: &str = r#"log::info(which + " is gone, and it should be stopped from now on; `tidegate start " + job.name
+    + "` goes on from its newest state, where that can be found");"#;
+
 const STOP: &str = r#"fn options() { #{ job: params::string("the job") } }
 let job = job::get(params::get("job")).stop();
 let which = "`" + job.name + "` (attempt " + job.attempt + ")";
-if job.state == "VANISHED" || job.state == "ENDED UNSEEN" {
-    log::info(which + " is gone, and it should be stopped from now on; `tidegate start " + job.name + "` goes on from its newest state, where that can be found");
-} else { log::info(if job.action == "stopped" { which + " is stopped" } else { which + " was " + job.state + " already" }); }
-if job.checkpoint != () { log::info("its newest state: " + job.checkpoint); }
+if job.state == "VANISHED" || job.state == "ENDED UNSEEN" { GONE } else {
+    log::info(if job.action == "stopped" { which + " is stopped" } else { which + " was " + job.state + " already" });
+    if job.checkpoint != () { log::info("its newest state: " + job.checkpoint); }
+}
 "#;
 
 const CANCEL: &str = r#"fn options() { #{ job: params::string("the job") } }
 let job = job::get(params::get("job")).cancel();
 let which = "`" + job.name + "` (attempt " + job.attempt + ")";
-let why = job.action;
-why.replace("nothing", "");
-log::info(if job.action == "cancelled" { which + " is " + job.state } else { which + " was " + job.state + " already" + why });
-if job.checkpoint != () { log::info("its newest checkpoint stays: " + job.checkpoint); }
+if job.state == "VANISHED" || job.state == "ENDED UNSEEN" { GONE } else {
+    log::info(if job.action == "cancelled" { which + " is " + job.state } else { which + " was " + job.state + " already" });
+    if job.checkpoint != () { log::info("its newest checkpoint stays: " + job.checkpoint); }
+}
 "#;
 
 const REMOVE: &str = r#"fn options() { #{ job: params::string("the job") } }
@@ -63,11 +67,11 @@ fn run(session: &Session<'_>, verb: &str, text: &str, env: Option<&str>, given: 
 }
 
 pub(super) fn cancel(session: &Session<'_>, job: &str, environment: Option<&str>) -> Result<Outcome> {
-    run(session, "cancel", CANCEL, environment, &[("job", job.to_owned())])
+    run(session, "cancel", &CANCEL.replace("GONE", GONE), environment, &[("job", job.to_owned())])
 }
 
 pub(super) fn stop(session: &Session<'_>, job: &str, environment: Option<&str>) -> Result<Outcome> {
-    run(session, "stop", STOP, environment, &[("job", job.to_owned())])
+    run(session, "stop", &STOP.replace("GONE", GONE), environment, &[("job", job.to_owned())])
 }
 
 pub(super) fn remove(session: &Session<'_>, job: &str, environment: Option<&str>) -> Result<Outcome> {

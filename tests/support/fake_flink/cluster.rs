@@ -49,6 +49,8 @@ pub struct Cluster {
     pub cancel_takes: Duration,
     /// How long the tasks of a dead JobManager go on writing (40 s were measured on a real one).
     pub tasks_outlive: Duration,
+    /// Whether the next JobManager knows the jobs of the one before, which run on; its savepoints it does not.
+    pub high_availability: bool,
     /// Logs by path: `/jobmanager/log`, `/taskmanagers/tm-1/stdout`.
     pub logs: BTreeMap<String, Vec<u8>>,
     /// What `/jobmanager/environment` lists; none before Flink 1.17.
@@ -93,6 +95,7 @@ impl Cluster {
             slots: 100,
             cancel_takes: Duration::ZERO,
             tasks_outlive: Duration::ZERO,
+            high_availability: false,
             logs: BTreeMap::from([("/jobmanager/log".to_owned(), b"starting\nstarted\n".to_vec())]),
             class_path: Some(vec!["/opt/flink/lib/flink-dist-1.20.5.jar".to_owned()]),
             jars: BTreeMap::new(),
@@ -162,7 +165,7 @@ impl Cluster {
     /// Completes a checkpoint of a job and returns its path.
     pub fn complete_checkpoint(&mut self, job_id: &str) -> String {
         let job = self.job(job_id);
-        let number = job.checkpoints.last().map_or(1, |(number, _)| number + 1);
+        let number = job.next_number();
         let path = format!("file:/checkpoints/{job_id}/chk-{number}");
         job.checkpoints.push((number, path.clone()));
         path
@@ -171,14 +174,14 @@ impl Cluster {
     /// Completes a checkpoint of a job that lies in a folder of this machine.
     pub fn complete_checkpoint_at(&mut self, job_id: &str, path: &str) {
         let job = self.job(job_id);
-        let number = job.checkpoints.last().map_or(1, |(number, _)| number + 1);
+        let number = job.next_number();
         job.checkpoints.push((number, path.to_owned()));
     }
 
     /// Stops a job with a savepoint, as somebody else would; returns its path.
     pub fn stop_by_hand(&mut self, job_id: &str) -> String {
         let job = self.job(job_id);
-        let number = job.checkpoints.last().map_or(1, |(number, _)| number + 1);
+        let number = job.next_number();
         let path = format!("file:/elsewhere/savepoint-{number}");
         job.savepoint = Some((number, path.clone()));
         self.end(job_id, "FINISHED");
@@ -200,6 +203,11 @@ impl Cluster {
     pub fn forget_job(&mut self, job_id: &str) {
         assert!(self.job(job_id).end.is_some(), "Flink forgets only jobs that have ended");
         self.jobs.remove(job_id);
+    }
+
+    /// Forgets what became of the savepoints that were asked for, as Flink does after some minutes.
+    pub fn forget_savepoints(&mut self) {
+        self.triggers.clear();
     }
 
     fn job(&mut self, job_id: &str) -> &mut Job {
@@ -246,6 +254,10 @@ impl Cluster {
 
     pub(super) fn die(&mut self) {
         self.settle();
+        self.triggers.clear();
+        if self.high_availability {
+            return;
+        }
         let last_write = Instant::now() + self.tasks_outlive;
         for job in self.jobs.values() {
             if let (None, Some(execution)) = (job.end, job.execution) {
@@ -254,7 +266,6 @@ impl Cluster {
         }
         self.jobs.clear();
         self.burnt.clear();
-        self.triggers.clear();
     }
 
     pub(super) fn come_back(&mut self, keep_jars: bool) {
@@ -492,7 +503,7 @@ impl Cluster {
             return accepted;
         }
         let job = self.job(id);
-        let number = job.checkpoints.last().map_or(1, |(number, _)| number + 1);
+        let number = job.next_number();
         let path = format!("{target}/savepoint-{}", &trigger[..12]);
         job.savepoint = Some((number, path.clone()));
         if stops {

@@ -57,6 +57,11 @@ impl Job {
         }
     }
 
+    /// Flink counts over checkpoints and savepoints.
+    pub(super) fn next_number(&self) -> u64 {
+        self.checkpoints.iter().chain(&self.savepoint).map(|(number, _)| number + 1).max().unwrap_or(1)
+    }
+
     pub(super) fn times(&self) -> (u64, i64, u64) {
         let duration = |until: Instant| u64::try_from((until - self.begun).as_millis()).unwrap();
         match self.end {
