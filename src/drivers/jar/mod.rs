@@ -10,7 +10,9 @@ mod entry_class;
 mod facts;
 mod facts_file;
 mod manifest;
+mod portions;
 mod services;
+mod source;
 
 pub use archive::{Archive, is_library, not_there, open, open_bytes, unreadable};
 pub use classes::{class, classes};
