@@ -58,7 +58,15 @@ pub(super) fn open_file(file: &Arc<File>, path: &Path) -> Result<Archive<BufRead
 /// # Errors
 /// `file.invalid`.
 pub fn open_bytes<B: AsRef<[u8]>>(bytes: B, path: &Path) -> Result<Archive<Cursor<B>>> {
-    Archive::new(Cursor::new(bytes), path)
+    open_reader(Cursor::new(bytes), path)
+}
+
+/// Opens a jar wherever its bytes come from; `path` is how it is named.
+///
+/// # Errors
+/// `file.invalid`.
+pub fn open_reader<R: Read + Seek>(reader: R, path: &Path) -> Result<Archive<R>> {
+    Archive::new(reader, path)
 }
 
 impl<R: Read + Seek> Archive<R> {
