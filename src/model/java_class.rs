@@ -114,7 +114,7 @@ impl Classes {
 
     /// The classes of which `is_one` holds, and those below them: what extends one of them, or implements or extends it
     /// as an interface.
-    fn and_below<'a>(&'a self, is_one: impl Fn(&JavaClass) -> bool) -> HashSet<&'a str> {
+    fn and_below(&self, is_one: impl Fn(&JavaClass) -> bool) -> HashSet<&str> {
         let mut below: HashMap<&str, Vec<&JavaClass>> = HashMap::new();
         for class in &self.sorted {
             for above in class.superclass.iter().chain(&class.interfaces) {
