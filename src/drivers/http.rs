@@ -13,11 +13,15 @@ use std::time::Duration;
 use reqwest::multipart::Part;
 pub use reqwest::{Method, Url};
 use serde_json::Value;
+use tokio_util::io::ReaderStream;
 
 use crate::base::boundary;
 
 /// The longest answer that is read whole, in bytes.
 pub const LONGEST_BODY: usize = 64 << 20;
+
+/// How much of a file is read at a time to be sent.
+const PIECE: usize = 256 << 10;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -205,7 +209,8 @@ fn part(content: Content) -> std::io::Result<Part> {
         Content::File(mut file) => {
             file.rewind()?;
             let length = file.metadata()?.len();
-            Part::stream_with_length(tokio::fs::File::from_std(file), length)
+            let pieces = ReaderStream::with_capacity(tokio::fs::File::from_std(file), PIECE);
+            Part::stream_with_length(reqwest::Body::wrap_stream(pieces), length)
         }
     })
 }
