@@ -9,6 +9,7 @@ use support::fake_flink::{FakeFlink, Fault, Reply};
 use tidegate::base::code;
 use tidegate::base::secret::{SecretText, Secrets};
 use tidegate::drivers::flink::{Cancellation, Client, JobState, Planning, RunRequest, Submission, Tail, Version};
+use tidegate::drivers::http::Content;
 use tidegate::model::diagnosis::{Kind, diagnose};
 
 const ID: &str = "aaaaaaaaaaaaaaaa0000000000000001";
@@ -30,6 +31,19 @@ fn run(name: &str) -> RunRequest {
 
 async fn jar(flink: &FakeFlink) -> String {
     client(flink).upload("job.jar", b"PK".to_vec()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_file_is_uploaded_from_its_first_byte_to_its_last() {
+    use std::io::{Seek, Write};
+    let flink = FakeFlink::start_version("1.20.5");
+    let bytes: Vec<u8> = (0..3_000_001_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&bytes).unwrap();
+    // Wherever somebody has read it to.
+    file.seek(std::io::SeekFrom::Start(17)).unwrap();
+    let jar = client(&flink).upload("job.jar", Content::File(file)).await.unwrap();
+    assert!(flink.with(|cluster| cluster.jars[&jar] == bytes));
 }
 
 #[tokio::test]

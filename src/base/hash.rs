@@ -15,11 +15,18 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// # Errors
 /// What reading the file gives.
 pub fn sha256_file(path: &Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
+    sha256_read(std::fs::File::open(path)?)
+}
+
+/// The hash of what a reader gives, read in pieces.
+///
+/// # Errors
+/// What reading gives.
+pub fn sha256_read(mut from: impl Read) -> std::io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let read = file.read(&mut buffer)?;
+        let read = from.read(&mut buffer)?;
         if read == 0 {
             return Ok(hex(&hasher.finalize()));
         }

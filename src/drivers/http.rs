@@ -3,17 +3,25 @@
 //! Nothing here repeats a request: no redirect is followed, no retry is made, and no idle connection is used again,
 //! since one that the server has just closed makes a request that was never read look like one that may have been.
 
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Seek;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use reqwest::multipart::Part;
 pub use reqwest::{Method, Url};
 use serde_json::Value;
+use tokio_util::io::ReaderStream;
 
 use crate::base::boundary;
 
 /// The longest answer that is read whole, in bytes.
 pub const LONGEST_BODY: usize = 64 << 20;
+
+/// How much of a file is read at a time to be sent.
+const PIECE: usize = 256 << 10;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,8 +48,23 @@ pub enum Body {
         /// Its media type.
         media_type: &'static str,
         /// What is in it.
-        bytes: Vec<u8>,
+        content: Content,
     },
+}
+
+/// What is in a file that is sent.
+#[derive(Debug)]
+pub enum Content {
+    /// These bytes.
+    Bytes(Cow<'static, [u8]>),
+    /// A file, from its first byte to its last, read while it is sent.
+    File(File),
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(Cow::Owned(bytes))
+    }
 }
 
 /// How much of an answer is kept.
@@ -108,6 +131,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// What is to be sent could not be read.
+    fn unsent(error: std::io::Error) -> Self {
+        Self { maybe_sent: false, causes: vec![error.to_string()] }
+    }
+
     fn of(error: reqwest::Error, timeout: Duration) -> Self {
         let never_sent = error.is_connect() || error.is_builder();
         let timed_out = error.is_timeout();
@@ -145,14 +173,15 @@ pub async fn send(request: Request) -> Result<Answer, Failure> {
     let client = client(&request.url)?;
     let timeout = request.timeout;
     let keep = request.keep;
-    let prepared = prepare(client, request).map_err(|error| Failure::of(error, timeout))?;
+    let prepared = prepare(client, request)?;
     boundary::reach("request.before");
     let result = exchange(client, prepared, timeout, keep).await;
     boundary::reach("request.after");
     result
 }
 
-fn prepare(client: &reqwest::Client, request: Request) -> Result<reqwest::Request, reqwest::Error> {
+fn prepare(client: &reqwest::Client, request: Request) -> Result<reqwest::Request, Failure> {
+    let timeout = request.timeout;
     let mut builder = client.request(request.method, request.url).timeout(request.timeout);
     if let Some(value) = request.authorization {
         builder = builder.header(reqwest::header::AUTHORIZATION, value);
@@ -164,12 +193,26 @@ fn prepare(client: &reqwest::Client, request: Request) -> Result<reqwest::Reques
         Body::Empty => builder,
         Body::Text { media_type, text } => builder.header(reqwest::header::CONTENT_TYPE, media_type).body(text),
         Body::Json(value) => builder.json(&value),
-        Body::File { field, name, media_type, bytes } => {
-            let part = reqwest::multipart::Part::bytes(bytes).file_name(name).mime_str(media_type)?;
+        Body::File { field, name, media_type, content } => {
+            let part = part(content).map_err(Failure::unsent)?.file_name(name);
+            let part = part.mime_str(media_type).map_err(|error| Failure::of(error, timeout))?;
             builder.multipart(reqwest::multipart::Form::new().part(field, part))
         }
     };
-    builder.build()
+    builder.build().map_err(|error| Failure::of(error, timeout))
+}
+
+/// A file of a form. Its length is told before, so that a server knows a whole one from one that broke off.
+fn part(content: Content) -> std::io::Result<Part> {
+    Ok(match content {
+        Content::Bytes(bytes) => Part::bytes(bytes),
+        Content::File(mut file) => {
+            file.rewind()?;
+            let length = file.metadata()?.len();
+            let pieces = ReaderStream::with_capacity(tokio::fs::File::from_std(file), PIECE);
+            Part::stream_with_length(reqwest::Body::wrap_stream(pieces), length)
+        }
+    })
 }
 
 async fn exchange(

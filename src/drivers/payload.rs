@@ -6,7 +6,8 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Cursor, Seek, Write};
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -14,7 +15,8 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 
 use crate::base::{Error, Result, code, hash};
-use crate::drivers::jar::{is_library, not_there, open_bytes, unreadable};
+use crate::drivers::http::Content;
+use crate::drivers::jar::{is_library, not_there, open_reader, unreadable};
 
 /// The main class of a SQL job's payload.
 pub const RUNNER_CLASS: &str = "dev.tidegate.runner.SqlRunner";
@@ -26,10 +28,10 @@ static RUNNER: &[u8] = include_bytes!("../../runner/tidegate-sql-runner.jar");
 const PAYLOAD: &str = "payload 1";
 
 /// One jar to upload.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Payload {
     /// The jar.
-    pub bytes: Cow<'static, [u8]>,
+    pub content: Content,
     /// `tidegate-<16 digits>.jar`, by what it is made of: how an upload is found again on a cluster.
     pub name: String,
 }
@@ -60,13 +62,13 @@ fn runner_hash() -> &'static str {
 /// `file.not_found`, `file.invalid`.
 pub fn sql_payload(jars: &[PathBuf]) -> Result<Payload> {
     if jars.is_empty() {
-        return Ok(Payload { bytes: Cow::Borrowed(RUNNER), name: name_of(None, []) });
+        return Ok(Payload { content: Content::Bytes(Cow::Borrowed(RUNNER)), name: name_of(None, []) });
     }
     let libraries = libraries(jars)?;
     let name = name_of(None, libraries.iter().map(|library| library.sha256.as_str()));
     // Never shown: the runner is ours.
-    let bytes = with_libraries(RUNNER, libraries, Path::new("tidegate-sql-runner.jar"))?;
-    Ok(Payload { bytes: Cow::Owned(bytes), name })
+    let bytes = with_libraries(Cursor::new(RUNNER), libraries, Path::new("tidegate-sql-runner.jar"))?;
+    Ok(Payload { content: bytes.into(), name })
 }
 
 /// The payload of a user's own jar: the file as it is, or a copy of it with `jars` inside.
@@ -75,12 +77,14 @@ pub fn sql_payload(jars: &[PathBuf]) -> Result<Payload> {
 /// `file.not_found`; `file.invalid` where a file is no jar, or where the jar already brings another version of one of
 /// `jars`.
 pub fn jar_payload(jar: &Path, jars: &[PathBuf]) -> Result<Payload> {
-    let bytes = read(jar)?;
+    let (file, own) = read(jar)?;
     let libraries = libraries(jars)?;
-    let own = hash::sha256(&bytes);
     let name = name_of(Some(&own), libraries.iter().map(|library| library.sha256.as_str()));
-    let bytes = if libraries.is_empty() { bytes } else { with_libraries(&bytes, libraries, jar)? };
-    Ok(Payload { bytes: Cow::Owned(bytes), name })
+    let content = match libraries.is_empty() {
+        true => Content::File(file),
+        false => with_libraries(BufReader::new(file), libraries, jar)?.into(),
+    };
+    Ok(Payload { content, name })
 }
 
 /// A jar of these entries in their order: stored, with a fixed time and fixed permissions, so that the same entries give
@@ -100,33 +104,36 @@ fn write_stored<W: Write + Seek>(
     writer: &mut ZipWriter<W>,
     entries: &[(String, Vec<u8>)],
 ) -> zip::result::ZipResult<()> {
-    let options = SimpleFileOptions::DEFAULT
-        .compression_method(CompressionMethod::Stored)
-        .last_modified_time(DateTime::DEFAULT)
-        .system(System::Unix)
-        .unix_permissions(0o644);
     for (name, bytes) in entries {
-        writer.start_file(name.as_str(), options)?;
+        writer.start_file(name.as_str(), stored())?;
         writer.write_all(bytes)?;
     }
     Ok(())
 }
 
-/// An extra jar: its hash, the name that it is known by, its bytes.
+/// Stored, with a fixed time and fixed permissions.
+fn stored() -> SimpleFileOptions {
+    SimpleFileOptions::DEFAULT
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::DEFAULT)
+        .system(System::Unix)
+        .unix_permissions(0o644)
+}
+
+/// An extra jar: its hash, the name that it is known by, its file.
 struct Library {
     sha256: String,
     file_name: String,
-    bytes: Vec<u8>,
+    file: File,
 }
 
 /// The files, each content once, in an order that depends on nothing but the contents.
 fn libraries(jars: &[PathBuf]) -> Result<Vec<Library>> {
     let mut by_hash: BTreeMap<String, Library> = BTreeMap::new();
     for jar in jars {
-        let bytes = read(jar)?;
-        let sha256 = hash::sha256(&bytes);
+        let (file, sha256) = read(jar)?;
         let file_name = safe_name(jar);
-        let library = by_hash.entry(sha256.clone()).or_insert(Library { sha256, file_name: file_name.clone(), bytes });
+        let library = by_hash.entry(sha256.clone()).or_insert(Library { sha256, file_name: file_name.clone(), file });
         // One content under two names: the order of the files must not decide.
         if file_name < library.file_name {
             library.file_name = file_name;
@@ -145,15 +152,15 @@ fn safe_name(jar: &Path) -> String {
 }
 
 /// A copy of a jar with libraries added below `lib/`, behind its own entries, which stay as they are.
-fn with_libraries(base: &[u8], libraries: Vec<Library>, path: &Path) -> Result<Vec<u8>> {
+fn with_libraries<R: Read + Seek>(mut base: R, libraries: Vec<Library>, path: &Path) -> Result<Vec<u8>> {
     let failed = |error| unreadable(path, &error);
     let mut held = BTreeMap::new();
-    let mut jar = open_bytes(base, path)?;
+    let mut jar = open_reader(&mut base, path)?;
     let own: Vec<String> = jar.names().filter(|name| is_library(name)).map(Cow::into_owned).collect();
     for name in own {
         held.insert(hash::sha256(&jar.read_library(&name)?), name);
     }
-    let mut archive = ZipArchive::new(Cursor::new(base)).map_err(failed)?;
+    let mut archive = ZipArchive::new(base).map_err(failed)?;
     let mut added = Vec::new();
     for library in libraries {
         if held.contains_key(&library.sha256) {
@@ -166,14 +173,17 @@ fn with_libraries(base: &[u8], libraries: Vec<Library>, path: &Path) -> Result<V
             )
             .hint("two versions of one library on a class path fail late and oddly: drop one of them"));
         }
-        added.push((format!("lib/{}-{}", &library.sha256[..16], library.file_name), library.bytes));
+        added.push((format!("lib/{}-{}", &library.sha256[..16], library.file_name), library.file));
     }
-    let mut writer = ZipWriter::new(Cursor::new(Vec::with_capacity(base.len())));
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(failed)?;
         writer.raw_copy_file(entry).map_err(failed)?;
     }
-    write_stored(&mut writer, &added).map_err(failed)?;
+    for (name, mut file) in added {
+        writer.start_file(name, stored()).map_err(failed)?;
+        std::io::copy(&mut file, &mut writer).map_err(|error| failed(error.into()))?;
+    }
     writer.finish().map(Cursor::into_inner).map_err(failed)
 }
 
@@ -188,17 +198,24 @@ fn plain_name(entry: &str) -> &str {
     }
 }
 
-/// The bytes of a file that is a jar.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let bytes = std::fs::read(path).map_err(|error| not_there(path, &error))?;
-    ZipArchive::new(Cursor::new(&bytes)).map_err(|error| unreadable(path, &error))?;
-    Ok(bytes)
+/// A file that is a jar, at its start, and its hash.
+fn read(path: &Path) -> Result<(File, String)> {
+    let mut file = File::open(path).map_err(|error| not_there(path, &error))?;
+    ZipArchive::new(BufReader::new(&file)).map_err(|error| unreadable(path, &error))?;
+    let mut hashed = || {
+        file.rewind()?;
+        let sha256 = hash::sha256_read(&file)?;
+        file.rewind()?;
+        Ok(sha256)
+    };
+    let sha256 = hashed().map_err(|error| not_there(path, &error))?;
+    Ok((file, sha256))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drivers::jar::{MANIFEST, Manifest, entry_class, main_class_of};
+    use crate::drivers::jar::{MANIFEST, Manifest, entry_class, main_class_of, open_bytes};
 
     /// A folder with jars in it, each of `(entry, text)`.
     struct Jars {
@@ -223,14 +240,25 @@ mod tests {
         }
     }
 
-    fn names_in(payload: &Payload) -> Vec<String> {
-        open_bytes(&payload.bytes, Path::new("payload.jar")).unwrap().names().map(Cow::into_owned).collect()
+    fn bytes_of(payload: Payload) -> Vec<u8> {
+        match payload.content {
+            Content::Bytes(bytes) => bytes.into_owned(),
+            Content::File(mut file) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes).unwrap();
+                bytes
+            }
+        }
+    }
+
+    fn names_in(payload: Payload) -> Vec<String> {
+        open_bytes(bytes_of(payload), Path::new("payload.jar")).unwrap().names().map(Cow::into_owned).collect()
     }
 
     #[test]
     fn plain_sql_is_the_runner_itself() {
         let payload = sql_payload(&[]).unwrap();
-        assert!(matches!(payload.bytes, Cow::Borrowed(bytes) if std::ptr::eq(bytes, RUNNER)));
+        assert!(matches!(payload.content, Content::Bytes(Cow::Borrowed(bytes)) if std::ptr::eq(bytes, RUNNER)));
         assert_eq!(payload.name, format!("tidegate-{}.jar", &hash::sha256(RUNNER)[..16]));
         let mut archive = open_bytes(RUNNER, Path::new("runner.jar")).unwrap();
         let manifest = String::from_utf8(archive.read(MANIFEST).unwrap().unwrap()).unwrap();
@@ -247,20 +275,25 @@ mod tests {
         std::fs::File::options().append(true).open(&one).unwrap().set_modified(past).unwrap();
         // The same content under a later name changes nothing, wherever it is named.
         let again = jars.add("y/zone.jar", &[("A.class", b"a")]);
-        assert_eq!(sql_payload(&[again, two.clone(), one.clone(), two.clone()]).unwrap(), payload);
-        let names = names_in(&payload);
+        let other = sql_payload(&[again, two.clone(), one.clone(), two.clone()]).unwrap();
+        assert_eq!(other.name, payload.name);
+        let name = payload.name.clone();
+        let bytes = bytes_of(payload);
+        assert_eq!(bytes_of(other), bytes);
+        let names: Vec<String> =
+            open_bytes(&bytes, Path::new("payload.jar")).unwrap().names().map(Cow::into_owned).collect();
         let expected = |path: &Path, name: &str| format!("lib/{}-{name}", &hash::sha256_file(path).unwrap()[..16]);
-        assert_eq!(names[..2], names_in(&sql_payload(&[]).unwrap()));
+        assert_eq!(names[..2], names_in(sql_payload(&[]).unwrap()));
         let mut libraries = vec![expected(&one, "one.jar"), expected(&two, "two.jar")];
         libraries.sort();
         assert_eq!(names[2..], libraries);
-        let mut archive = ZipArchive::new(Cursor::new(&payload.bytes)).unwrap();
+        let mut archive = ZipArchive::new(Cursor::new(&bytes)).unwrap();
         let nested = archive.by_name(&expected(&two, "two.jar")).unwrap();
         assert_eq!(nested.compression(), CompressionMethod::Stored);
-        assert_ne!(sql_payload(std::slice::from_ref(&two)).unwrap().name, payload.name);
+        assert_ne!(sql_payload(std::slice::from_ref(&two)).unwrap().name, name);
         // Known by the hashes alone, in whatever order.
         let hashes = [&two, &one, &two].map(|path| hash::sha256_file(path).unwrap());
-        assert_eq!(name_of(None, hashes.iter().map(String::as_str)), payload.name);
+        assert_eq!(name_of(None, hashes.iter().map(String::as_str)), name);
         let own = hash::sha256_file(&one).unwrap();
         assert_eq!(name_of(Some(&own), [hashes[0].as_str()]), jar_payload(&one, &[two]).unwrap().name);
         assert_eq!(name_of(Some(&own), []), jar_payload(&one, &[]).unwrap().name);
@@ -271,7 +304,7 @@ mod tests {
         let jars = Jars::new();
         let one = jars.add("a/udf.jar", &[("A.class", b"a")]);
         let two = jars.add("b/udf.jar", &[("B.class", b"b")]);
-        assert_eq!(names_in(&sql_payload(&[one, two]).unwrap()).len(), 4);
+        assert_eq!(names_in(sql_payload(&[one, two]).unwrap()).len(), 4);
     }
 
     #[test]
@@ -285,7 +318,9 @@ mod tests {
     fn an_own_jar_stays_as_it_is() {
         let jars = Jars::new();
         let jar = jars.add("job.jar", &[("Job.class", b"x")]);
-        assert_eq!(jar_payload(&jar, &[]).unwrap().bytes, std::fs::read(&jar).unwrap());
+        let payload = jar_payload(&jar, &[]).unwrap();
+        assert!(matches!(payload.content, Content::File(_)));
+        assert_eq!(bytes_of(payload), std::fs::read(&jar).unwrap());
     }
 
     #[test]
@@ -296,12 +331,15 @@ mod tests {
         let jar = jars.add("job.jar", &[(MANIFEST, b""), ("Job.class", b"x"), ("lib/held.jar", &held)]);
         // `held.jar` is there already, under its own name.
         let extra = jars.folder.path().join("held.jar");
-        let payload = jar_payload(&jar, &[udf.clone(), extra]).unwrap();
+        let payload = bytes_of(jar_payload(&jar, &[udf.clone(), extra]).unwrap());
+        let names = |payload: &[u8]| -> Vec<String> {
+            open_bytes(payload, Path::new("payload.jar")).unwrap().names().map(Cow::into_owned).collect()
+        };
         let added = format!("lib/{}-udf.jar", &hash::sha256_file(&udf).unwrap()[..16]);
-        assert_eq!(names_in(&payload), [MANIFEST, "Job.class", "lib/held.jar", &added]);
+        assert_eq!(names(&payload), [MANIFEST, "Job.class", "lib/held.jar", &added]);
         // A payload that is given again grows no second copy.
-        let once = jars.add_bytes("once.jar", &payload.bytes);
-        assert_eq!(names_in(&jar_payload(&once, &[udf]).unwrap()), names_in(&payload));
+        let once = jars.add_bytes("once.jar", &payload);
+        assert_eq!(names_in(jar_payload(&once, &[udf]).unwrap()), names(&payload));
     }
 
     #[test]

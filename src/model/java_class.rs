@@ -1,6 +1,6 @@
 //! What a class in a jar is, and which classes of a jar somebody asks for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::base::suggest;
 
@@ -56,37 +56,39 @@ pub struct Filter {
 /// The classes of a jar.
 #[derive(Debug, Clone, Default)]
 pub struct Classes {
-    by_name: BTreeMap<String, JavaClass>,
+    /// Sorted by name, each name once.
+    sorted: Vec<JavaClass>,
 }
 
 impl Classes {
     /// These classes; of two of one name the first, as a class loader does.
     pub fn new(classes: impl IntoIterator<Item = JavaClass>) -> Self {
-        let mut by_name = BTreeMap::new();
-        for class in classes {
-            by_name.entry(class.name.clone()).or_insert(class);
-        }
-        Self { by_name }
+        let mut sorted: Vec<JavaClass> = classes.into_iter().collect();
+        // In jars they are nearly sorted: a stable sort is quick at that, and leaves the first in front.
+        sorted.sort_by(|one, other| one.name.cmp(&other.name));
+        sorted.dedup_by(|later, earlier| later.name == earlier.name);
+        Self { sorted }
     }
 
     /// One class, by its full name.
     pub fn get(&self, name: &str) -> Option<&JavaClass> {
-        self.by_name.get(name)
+        let index = self.sorted.binary_search_by(|class| class.name.as_str().cmp(name)).ok()?;
+        self.sorted.get(index)
     }
 
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &JavaClass> {
-        self.by_name.values()
+        self.sorted.iter()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.by_name.len()
+        self.sorted.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
+        self.sorted.is_empty()
     }
 
     /// Whether a class has a `main`, its own or one of a superclass in the jar.
@@ -110,18 +112,21 @@ impl Classes {
         found
     }
 
-    /// All interfaces of a class: its own, those of its superclasses, and what these extend.
-    pub fn interfaces<'a>(&'a self, name: &str) -> BTreeSet<&'a str> {
-        let mut found = BTreeSet::new();
-        let mut open: Vec<&str> = Vec::new();
-        let own = |name: &str| self.get(name).into_iter().flat_map(|class| class.interfaces.iter().map(String::as_str));
-        open.extend(own(name));
-        for superclass in self.superclasses(name) {
-            open.extend(own(superclass));
+    /// The classes of which `is_one` holds, and those below them: what extends one of them, or implements or extends it
+    /// as an interface.
+    fn and_below(&self, is_one: impl Fn(&JavaClass) -> bool) -> HashSet<&str> {
+        let mut below: HashMap<&str, Vec<&JavaClass>> = HashMap::new();
+        for class in &self.sorted {
+            for above in class.superclass.iter().chain(&class.interfaces) {
+                below.entry(above).or_default().push(class);
+            }
         }
-        while let Some(interface) = open.pop() {
-            if found.insert(interface) {
-                open.extend(own(interface));
+        let mut open: Vec<&JavaClass> = self.iter().filter(|class| is_one(class)).collect();
+        let mut found = HashSet::new();
+        while let Some(class) = open.pop() {
+            // A file can claim anything, circles too.
+            if found.insert(class.name.as_str()) {
+                open.extend(below.get(class.name.as_str()).into_iter().flatten());
             }
         }
         found
@@ -129,23 +134,22 @@ impl Classes {
 
     /// The full names of the classes that are asked for, sorted.
     pub fn find(&self, filter: &Filter) -> Vec<String> {
-        let named = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| is_named(name, wanted));
-        let in_package = |name: &str| {
-            filter
-                .in_package
-                .as_ref()
-                .is_none_or(|package| name.strip_prefix(package.as_str()).is_some_and(|rest| rest.starts_with('.')))
+        let below = |wanted: &Option<String>, above: fn(&JavaClass) -> &[String]| {
+            let wanted = wanted.as_deref()?;
+            Some(self.and_below(|class| above(class).iter().any(|name| is_named(name, wanted))))
         };
+        let implementing = below(&filter.implements, |class| &class.interfaces);
+        let extending = below(&filter.extends, |class| class.superclass.as_slice());
+        let is_in = |found: &Option<HashSet<&str>>, name: &str| found.as_ref().is_none_or(|found| found.contains(name));
+        let carries = |class: &JavaClass, wanted: &str| class.annotations.iter().any(|name| is_named(name, wanted));
+        let lies_in = |name: &str, package: &str| name.strip_prefix(package).is_some_and(|rest| rest.starts_with('.'));
         let fits = |class: &&JavaClass| {
             class.is_named()
                 && (filter.with_abstract || class.is_concrete())
-                && in_package(&class.name)
-                && (filter.annotated_with.is_none()
-                    || class.annotations.iter().any(|name| named(&filter.annotated_with, name)))
-                && (filter.extends.is_none()
-                    || self.superclasses(&class.name).iter().any(|name| named(&filter.extends, name)))
-                && (filter.implements.is_none()
-                    || self.interfaces(&class.name).iter().any(|name| named(&filter.implements, name)))
+                && filter.in_package.as_ref().is_none_or(|package| lies_in(&class.name, package))
+                && filter.annotated_with.as_ref().is_none_or(|wanted| carries(class, wanted))
+                && is_in(&extending, &class.name)
+                && is_in(&implementing, &class.name)
         };
         self.iter().filter(fits).map(|class| class.name.clone()).collect()
     }

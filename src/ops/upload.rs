@@ -85,7 +85,7 @@ pub async fn ensure(client: &Client, payload: &Upload<'_>, again: bool) -> Resul
     if !again && let Some(jar) = jars.iter().find(|jar| jar.name == payload.name) {
         return Ok(jar.id.clone());
     }
-    let id = client.upload(&payload.name, payload.build()?.bytes.into_owned()).await?;
+    let id = client.upload(&payload.name, payload.build()?.content).await?;
     let mut ours: Vec<_> = jars.into_iter().filter(|jar| jar.name.starts_with(PREFIX)).collect();
     ours.sort_by_key(|jar| std::cmp::Reverse(jar.uploaded));
     for old in ours.iter().skip(KEPT - 1) {

@@ -11,7 +11,7 @@ use super::client::{Client, shown};
 use super::version::Version;
 use crate::base::clock::Millis;
 use crate::base::{Error, Result, code};
-use crate::drivers::http::{Answer, Body, Keep, Method};
+use crate::drivers::http::{Answer, Body, Content, Keep, Method};
 use crate::model::diagnosis::{self, Kind};
 use crate::model::trace;
 
@@ -202,15 +202,19 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::overview`].
-    pub async fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<String> {
+    pub async fn upload(&self, name: &str, content: impl Into<Content>) -> Result<String> {
         #[derive(Deserialize)]
         struct Uploaded {
             filename: String,
         }
         let segments = ["jars", "upload"];
         let asked = self.asked(&Method::POST, &shown(&segments));
-        let body =
-            Body::File { field: "jarfile", name: name.to_owned(), media_type: "application/x-java-archive", bytes };
+        let body = Body::File {
+            field: "jarfile",
+            name: name.to_owned(),
+            media_type: "application/x-java-archive",
+            content: content.into(),
+        };
         let answer = self.exchange(Method::POST, self.url(&segments), body, self.submit_timeout(), Keep::Whole).await?;
         let answer = answer.map_err(|failure| asked.unreachable(&failure))?;
         let uploaded: Uploaded = asked.json(&answer)?;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
 use zip::{CompressionMethod, ZipArchive};
 
+use super::source::{Bytes, JarFile};
 use crate::base::{Error, Result, code};
 
 /// The most entries of a jar. Flink's own largest has 60,000.
@@ -25,6 +25,10 @@ const LONGEST_LIBRARY: u64 = 512 << 20;
 /// third of their size in a jar, and a zip bomb a thousandth.
 const ALLOWANCE: (u64, u64) = (64 << 20, 50);
 
+/// What stands between where an entry starts and its bytes, beside its name: 30 bytes, and extra fields. Tools that align
+/// entries fill some kilobytes.
+const BEFORE_BYTES: u64 = 4 << 10;
+
 /// A jar whose entries can be read.
 #[derive(Debug)]
 pub struct Archive<R> {
@@ -35,22 +39,18 @@ pub struct Archive<R> {
     allowance: Arc<AtomicU64>,
 }
 
-impl<R: Clone> Clone for Archive<R> {
-    fn clone(&self) -> Self {
-        Self { zip: self.zip.clone(), shown: self.shown.clone(), allowance: self.allowance.clone() }
-    }
-}
-
-/// A jar in memory.
-pub(super) type Bytes = Cursor<Arc<[u8]>>;
-
 /// Opens the file of a jar: reads its table of contents, and nothing else.
 ///
 /// # Errors
 /// `file.not_found`; `file.invalid` for what is no jar, only a part of one, or a hostile one.
-pub fn open(path: &Path) -> Result<Archive<BufReader<File>>> {
+pub fn open(path: &Path) -> Result<Archive<BufReader<JarFile>>> {
     let file = File::open(path).map_err(|error| not_there(path, &error))?;
-    Archive::new(BufReader::new(file), path)
+    open_file(&Arc::new(file), path)
+}
+
+/// Opens a jar whose file is open; `path` is how it is named.
+pub(super) fn open_file(file: &Arc<File>, path: &Path) -> Result<Archive<BufReader<JarFile>>> {
+    Archive::new(BufReader::new(JarFile::new(file.clone())), path)
 }
 
 /// Opens a jar whose bytes are at hand; `path` is how it is named.
@@ -58,7 +58,15 @@ pub fn open(path: &Path) -> Result<Archive<BufReader<File>>> {
 /// # Errors
 /// `file.invalid`.
 pub fn open_bytes<B: AsRef<[u8]>>(bytes: B, path: &Path) -> Result<Archive<Cursor<B>>> {
-    Archive::new(Cursor::new(bytes), path)
+    open_reader(Cursor::new(bytes), path)
+}
+
+/// Opens a jar wherever its bytes come from; `path` is how it is named.
+///
+/// # Errors
+/// `file.invalid`.
+pub fn open_reader<R: Read + Seek>(reader: R, path: &Path) -> Result<Archive<R>> {
+    Archive::new(reader, path)
 }
 
 impl<R: Read + Seek> Archive<R> {
@@ -111,6 +119,11 @@ impl<R: Read + Seek> Archive<R> {
         self.zip.name_for_index(index)?.ok()
     }
 
+    /// The name of an entry as errors show it.
+    fn shown_name(&self, index: usize) -> String {
+        self.name(index).map(|name| cut(&name)).unwrap_or_default()
+    }
+
     /// The number of an entry; none where there is none of this name.
     pub fn index(&self, name: &str) -> Option<usize> {
         self.zip.index_for_name(name)
@@ -120,6 +133,24 @@ impl<R: Read + Seek> Archive<R> {
     pub fn mark(&self, index: usize) -> Option<(u32, u64)> {
         let entry = self.zip.by_index_data(index).ok()?;
         Some((entry.crc32(), entry.size()))
+    }
+
+    /// Where an entry lies.
+    pub(super) fn place(&self, index: usize) -> Option<Place> {
+        let entry = self.zip.by_index_data(index).ok()?;
+        let (start, packed, size) = (entry.header_start(), entry.compressed_size(), entry.size());
+        let packing = match entry.compression() {
+            CompressionMethod::Stored => Some(Packing::Stored),
+            CompressionMethod::Deflated => Some(Packing::Deflated),
+            _ => None,
+        };
+        let before = BEFORE_BYTES + entry.name_raw().len() as u64;
+        let end = start.saturating_add(before).saturating_add(packed);
+        let mut place = Place { index, start, end, packed, size, crc: entry.crc32(), packing };
+        if entry.encrypted() || size > LONGEST_ENTRY || packing.is_none() {
+            place.read_alone();
+        }
+        Some(place)
     }
 
     /// Reads an entry; none where there is none of this name.
@@ -157,20 +188,26 @@ impl<R: Read + Seek> Archive<R> {
             Err(error) => Err(error),
         };
         if let Err(error) = read {
-            let name = self.name(index).map(|name| cut(&name)).unwrap_or_default();
+            let name = self.shown_name(index);
             return Err(unreadable(&self.shown, &format!("entry `{name}`: {error}")));
         }
         self.spend(index, bytes.len() as u64, longest)
     }
 
     /// Takes what was read off the allowance.
-    fn spend(&self, index: usize, length: u64, longest: u64) -> Result<()> {
+    pub(super) fn spend(&self, index: usize, length: u64, longest: u64) -> Result<()> {
         if length > longest {
-            let name = self.name(index).map(|name| cut(&name)).unwrap_or_default();
+            let name = self.shown_name(index);
             return Err(self.hostile(&format!("holds an entry `{name}` of more than {longest} bytes")));
         }
         let spent = self.allowance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
         spent.map(drop).map_err(|_| self.hostile("unpacks to far more than a jar of its size can hold"))
+    }
+
+    /// The error for an entry that is not as long as the table of contents says, or has not its checksum.
+    pub(super) fn damaged(&self, index: usize) -> Error {
+        let name = self.shown_name(index);
+        unreadable(&self.shown, &format!("entry `{name}` is damaged"))
     }
 
     /// The jars inside that Flink puts on the class path: `lib/*.jar`. What is no jar is left out: Flink fails on it as
@@ -178,7 +215,7 @@ impl<R: Read + Seek> Archive<R> {
     ///
     /// # Errors
     /// `file.invalid` for an entry that cannot be read.
-    pub fn libraries(&mut self) -> Result<Vec<Archive<Bytes>>> {
+    pub fn libraries(&mut self) -> Result<Vec<Archive<Cursor<Bytes>>>> {
         let inside: Vec<(usize, String)> = (0..self.len())
             .filter_map(|index| Some((index, self.name(index)?.into_owned())))
             .filter(|(_, name)| is_library(name))
@@ -187,7 +224,7 @@ impl<R: Read + Seek> Archive<R> {
         for (index, name) in inside {
             let mut bytes = Vec::new();
             self.read_into(index, LONGEST_LIBRARY, &mut bytes)?;
-            if let Ok(zip) = ZipArchive::new(Cursor::new(Arc::from(bytes))) {
+            if let Ok(zip) = ZipArchive::new(Cursor::new(Bytes::new(bytes))) {
                 let shown = PathBuf::from(format!("{}!/{}", self.shown.display(), cut(&name)));
                 libraries.push(Archive::of(zip, shown, self.allowance.clone())?);
             }
@@ -196,51 +233,41 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-impl Archive<Bytes> {
-    /// Unpacks an entry with a state that is used for many, which is three times as fast for thousands of small ones.
-    pub(super) fn unpack(&mut self, index: usize, state: &mut Unpacker) -> Result<()> {
-        let raw = self.zip.by_index_raw(index).ok().and_then(|entry| {
-            let start = usize::try_from(entry.data_start()?).ok()?;
-            let end = start.checked_add(usize::try_from(entry.compressed_size()).ok()?)?;
-            let plain = entry.compression() == CompressionMethod::Deflated && !entry.encrypted();
-            (plain && entry.size() <= LONGEST_ENTRY).then_some((start..end, entry.size(), entry.crc32()))
-        });
-        // Stored, odd, or damaged: those who know more have their say.
-        let Some((range, size, crc)) = raw else { return self.read_into(index, LONGEST_ENTRY, &mut state.bytes) };
-        self.spend(index, size, LONGEST_ENTRY)?;
-        let source = self.zip.clone().into_inner().into_inner();
-        let unpacked = source.get(range).is_some_and(|packed| state.inflate(packed, size, crc));
-        if unpacked {
-            return Ok(());
-        }
-        let name = self.name(index).map(|name| cut(&name)).unwrap_or_default();
-        Err(unreadable(&self.shown, &format!("entry `{name}` is damaged")))
+impl Archive<Cursor<Bytes>> {
+    /// All of the jar.
+    pub(super) fn bytes(&self) -> Bytes {
+        self.zip.clone().into_inner().into_inner()
     }
 }
 
-/// Unpacks entry after entry.
-pub(super) struct Unpacker {
-    state: Decompress,
-    /// What the entry holds.
-    pub(super) bytes: Vec<u8>,
+/// Where an entry lies in the file and what it is, as the table of contents has it.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) index: usize,
+    /// Where its local header starts.
+    pub(super) start: u64,
+    /// Where its bytes end at the latest, if the local header is as usual.
+    pub(super) end: u64,
+    pub(super) packed: u64,
+    pub(super) size: u64,
+    pub(super) crc: u32,
+    /// None for an entry that is read alone: an odd one, or one that is too long.
+    pub(super) packing: Option<Packing>,
 }
 
-impl Unpacker {
-    pub(super) fn new() -> Self {
-        Self { state: Decompress::new(false), bytes: Vec::new() }
+impl Place {
+    /// Takes the entry out of those that are read with their neighbours.
+    pub(super) fn read_alone(&mut self) {
+        self.packing = None;
+        self.end = self.start;
     }
+}
 
-    /// Whether the bytes are as long as the table of contents says, and have its checksum.
-    fn inflate(&mut self, packed: &[u8], size: u64, crc: u32) -> bool {
-        self.state.reset(false);
-        self.bytes.clear();
-        // One more than there should be: what is longer shows itself.
-        self.bytes.reserve(usize::try_from(size).unwrap_or(0) + 1);
-        let ended = self.state.decompress_vec(packed, &mut self.bytes, FlushDecompress::Finish);
-        let mut sum = Crc::new();
-        sum.update(&self.bytes);
-        matches!(ended, Ok(Status::StreamEnd)) && self.bytes.len() as u64 == size && sum.sum() == crc
-    }
+/// How the bytes of an entry are packed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Packing {
+    Stored,
+    Deflated,
 }
 
 /// Flink's own condition for a jar inside a jar.

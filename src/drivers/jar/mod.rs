@@ -10,9 +10,11 @@ mod entry_class;
 mod facts;
 mod facts_file;
 mod manifest;
+mod portions;
 mod services;
+mod source;
 
-pub use archive::{Archive, is_library, not_there, open, open_bytes, unreadable};
+pub use archive::{Archive, is_library, not_there, open, open_bytes, open_reader, unreadable};
 pub use classes::{class, classes};
 pub use entry_class::entry_class;
 pub use facts::{class_of_hash, facts};

@@ -1,11 +1,14 @@
 //! Jars made here: what is read of them, and what is refused.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 
 use super::class_file::{ClassFile, Text};
 use super::class_writer::{ClassWriter, Gives};
+use super::portions::look_into;
+use super::source::{Bytes, Source};
 use super::*;
 use crate::base::code;
 use crate::model::class_path::{Makes, MavenArtifact};
@@ -280,6 +283,120 @@ fn bombs_are_refused_without_being_unpacked() {
     assert!(refusal(&bomb).contains("unpacks to far more"));
     // A bomb inside of a jar shares its allowance.
     assert!(refusal(&deflated(&[("lib/b.jar", &bomb)])).contains("unpacks to far more"));
+}
+
+/// A jar of so many classes, larger than what is read at a time, and their names; `extra` bytes stand before each.
+fn many_classes(count: usize, method: zip::CompressionMethod, extra: u16) -> (Vec<u8>, Vec<String>) {
+    use std::io::Write;
+    let names: Vec<String> = (0..count).map(|number| format!("a.C{number:04}")).collect();
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for name in &names {
+        let (entry, bytes) =
+            ClassWriter::new(name).implements("a.Job").text(&format!("t{name}"), Gives::Computed).entry();
+        let options = zip::write::SimpleFileOptions::DEFAULT.compression_method(method).with_alignment(extra);
+        writer.start_file(entry, options).unwrap();
+        writer.write_all(&bytes).unwrap();
+    }
+    (writer.finish().unwrap().into_inner(), names)
+}
+
+fn number(jar: &[u8], at: usize) -> usize {
+    u32::from_le_bytes(jar[at..at + 4].try_into().unwrap()) as usize
+}
+
+/// Where the table of contents has each entry.
+fn table(jar: &[u8]) -> Vec<usize> {
+    let length = |at: usize| usize::from(u16::from_le_bytes([jar[at], jar[at + 1]]));
+    let (mut at, mut found) = (number(jar, jar.len() - 22 + 16), Vec::new());
+    while jar[at..].starts_with(b"PK\x01\x02") {
+        found.push(at);
+        at += 46 + length(at + 28) + length(at + 30) + length(at + 32);
+    }
+    found
+}
+
+#[test]
+fn a_jar_is_read_in_portions_however_its_classes_lie_in_it() {
+    use zip::CompressionMethod::{Deflated, Stored};
+    let jars = Jars::new();
+    let all = Filter { implements: Some("Job".into()), ..Filter::default() };
+    // With 32 KiB before each, no class is where it is looked for first.
+    for (count, method, extra) in [(3000, Deflated, 0), (2000, Stored, 0), (500, Stored, 4096), (50, Deflated, 32768)] {
+        let (bytes, names) = many_classes(count, method, extra);
+        assert!(bytes.len() > 400_000, "{}", bytes.len());
+        let found = classes(&jars.add("many.jar", &bytes)).unwrap();
+        assert_eq!(found.find(&all), names);
+        let outer = deflated(&[("lib/many.jar", &bytes)]);
+        assert_eq!(classes(&jars.add("outer.jar", &outer)).unwrap().find(&all), names);
+    }
+}
+
+#[test]
+fn of_two_classes_of_one_name_the_first_in_the_file_counts() {
+    let jars = Jars::new();
+    let (_, bytes) = ClassWriter::new("a.A").implements("a.First").entry();
+    let (_, other) = ClassWriter::new("a.A").implements("a.Second").entry();
+    let noise: Vec<u8> = (0..700_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let jar = deflated(&[("z/A.class", &bytes), ("noise", &noise), ("a/A.class", &other)]);
+    for _ in 0..20 {
+        let found = classes(&jars.add("two.jar", &jar)).unwrap();
+        assert_eq!(found.get("a.A").unwrap().interfaces, ["a.First"]);
+    }
+}
+
+#[test]
+fn a_damaged_class_is_found_wherever_it_lies() {
+    use zip::CompressionMethod::{Deflated, Stored};
+    for method in [Deflated, Stored] {
+        let (bytes, names) = many_classes(2500, method, 0);
+        let table = table(&bytes);
+        assert_eq!(table.len(), names.len());
+        for index in [0, 1333, 2499] {
+            let (at, name) = (table[index], &names[index]);
+            let entry = format!("entry `{}.class` is damaged", name.replace('.', "/"));
+            // Another checksum; a length that is one more, and one that is one less.
+            for (at, change) in [(at + 16, 1_u8), (at + 24, 1), (at + 24, 255)] {
+                let mut damaged = bytes.clone();
+                damaged[at] = damaged[at].wrapping_add(change);
+                assert!(refusal(&damaged).contains(&entry), "{method:?} {name} {at} {change}: {}", refusal(&damaged));
+            }
+            let mut damaged = bytes.clone();
+            damaged[number(&bytes, at + 42) + 30 + 13 + 60] ^= 0x55;
+            assert!(refusal(&damaged).contains(&entry), "{method:?} {name}: {}", refusal(&damaged));
+        }
+    }
+}
+
+/// A jar that counts how many bytes are read of it.
+struct Counting(Bytes, AtomicU64);
+
+impl Source for Counting {
+    fn window<'a>(&'a self, range: std::ops::Range<u64>, buffer: &'a mut Vec<u8>) -> std::io::Result<&'a [u8]> {
+        let window = self.0.window(range, buffer)?;
+        self.1.fetch_add(window.len() as u64, Ordering::Relaxed);
+        Ok(window)
+    }
+}
+
+#[test]
+fn entries_that_lie_in_each_other_are_not_read_for_each_of_them() {
+    let (mut bytes, names) = many_classes(3000, zip::CompressionMethod::Deflated, 0);
+    let table = table(&bytes);
+    let read = |bytes: &[u8]| {
+        let archive = open_bytes(bytes.to_vec(), Path::new("o.jar")).unwrap();
+        let source = Counting(Bytes::new(bytes.to_vec()), AtomicU64::new(0));
+        let found = look_into(archive, &source, |_| true, |class| ClassFile::read(class).and_then(|file| file.name()));
+        assert_eq!(found.unwrap(), names);
+        source.1.into_inner()
+    };
+    let length = bytes.len() as u64;
+    assert!((length / 2..length).contains(&read(&bytes)));
+    // Each claims all that comes after it: with its neighbours, that would be read 1,500 times.
+    for at in &table {
+        let packed = table[0] - number(&bytes, at + 42) - 43;
+        bytes[at + 20..at + 24].copy_from_slice(&u32::try_from(packed).unwrap().to_le_bytes());
+    }
+    assert!(read(&bytes) < length);
 }
 
 #[test]
