@@ -132,7 +132,7 @@ fn unanswered(services: &Services, (name, id, is_namesake): (&str, &str, bool), 
         clock::short(newest.created_at)
     ));
     Ok(error.with("flink_id", newest.flink_id.clone()).hint(if !services.store.run(run)?.status.is_open() {
-        format!("`tidegate cancel {name}` settles it and ends what came of it; then adopt the other one")
+        format!("`tidegate cancel {name}` ends what came of it, or says how to give it up; then adopt the other one")
     } else if is_namesake {
         let step = number(&newest.step.path, newest.step.sequence);
         format!(

@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::refusal;
 use super::run_request::{self, RETAIN, RETENTION};
 use super::services::Services;
+use super::standing::live;
 use super::upload;
 use crate::base::clock;
 use crate::base::{Error, Result, code};
@@ -59,6 +60,9 @@ pub async fn drive(
         deadline: Instant::now() + PATIENCE,
         pause: Duration::from_millis(100),
     };
+    if pursuit.doubt.is_some() {
+        pursuit.is_alone().await?;
+    }
     let payload = match upload::payload(services, spec) {
         Ok(payload) => payload,
         Err(error) => return Err(pursuit.stuck(error)?),
@@ -157,6 +161,21 @@ enum Incarnation {
 }
 
 impl Pursuit<'_> {
+    /// Somebody may have started the job by hand since: sent again, what had not arrived would be a second execution beside it.
+    async fn is_alone(&self) -> Result<()> {
+        let listed = match self.connection.jobs().await {
+            Ok(listed) => listed,
+            // Whoever does not answer now is waited for.
+            Err(error) if error.is(&code::FLINK_UNREACHABLE) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let arrived = listed.iter().any(|listing| listing.id == self.attempt.flink_id);
+        match live(self.services, &self.spec.identity, &self.connection.name, &listed) {
+            Err(error) if !arrived => Err(beside(self.attempt, self.spec, &error)),
+            _ => Ok(()),
+        }
+    }
+
     async fn incarnation(&mut self) -> Result<Incarnation> {
         if self.doubt.is_none() {
             return Ok(Incarnation::Same);
@@ -292,6 +311,27 @@ fn forgotten(attempt: &Attempt, spec: &JobSpec, connection: &Connection) -> Erro
         "look for {} in the cluster's and the job's own outputs; then `tidegate resume RUN --step N=retry` starts a new attempt",
         attempt.flink_id
     ))
+}
+
+fn beside(attempt: &Attempt, spec: &JobSpec, other: &Error) -> Error {
+    let error = Error::new(
+        &code::JOB_UNKNOWN_OUTCOME,
+        format!(
+            "whether attempt {} of `{}` was started is not known, and it is not sent again beside what runs",
+            attempt.number, spec.identity.job
+        ),
+    );
+    other
+        .causes()
+        .iter()
+        .fold(error.caused_by(other.message()), |error, cause| error.caused_by(cause))
+        .with("attempt", attempt.number)
+        .with("flink_id", attempt.flink_id.clone())
+        .hint(format!(
+            "where {} is not on the cluster and nothing can start it any more, `tidegate resume RUN --step N=retry` gives it up; \
+             then `tidegate adopt` takes over what runs",
+            attempt.flink_id
+        ))
 }
 
 fn unanswered(attempt: &Attempt, spec: &JobSpec, why: &str, last: &Error) -> Error {

@@ -170,7 +170,7 @@ fn where_giving_up_would_start_a_twin_another_way_is_told() {
     assert!(!said.contains("retry"), "{said}");
     done(&sandbox.run(&["abandon", "r2"]));
     let said = refused(&sandbox, &other);
-    assert!(said.contains("`tidegate cancel steady` settles it and ends what came of it"), "{said}");
+    assert!(said.contains("`tidegate cancel steady` ends what came of it, or says how to give it up"), "{said}");
 }
 
 #[test]
@@ -206,4 +206,25 @@ fn a_job_is_not_adopted_beside_an_attempt_that_was_given_up_and_runs() {
     sandbox.database().execute("UPDATE attempt_rows SET submission = 'given_up' WHERE number = 2", []).unwrap();
     refused(&sandbox, &other);
     assert_eq!(sandbox.ask("SELECT submission FROM attempts"), ["accepted", "accepted"]);
+}
+
+/// Sent again, it would start the job a second time beside what somebody started by hand.
+#[test]
+fn what_was_never_answered_is_not_sent_again_beside_what_somebody_started() {
+    for arguments in [["resume", "r2"], ["run", "savepoint"], ["cancel", "steady"]] {
+        let (flink, sandbox, other) = unanswered(Fault::HoldBefore, "steady");
+        let sent = flink.count("POST", "/run");
+        let ended = sandbox.run(&arguments);
+        assert_eq!(ended.code(), Some(3), "{}", ended.said);
+        assert!(ended.said.contains("error[job.unknown_outcome]"), "{}", ended.said);
+        assert!(ended.said.contains(&format!("already runs on `target` as {other}")), "{}", ended.said);
+        assert_eq!(flink.count("POST", "/run"), sent, "{arguments:?}");
+        // It says how to give it up, and that is what can be done.
+        let run = sandbox.ask("SELECT max(id) FROM runs").remove(0);
+        let step = sandbox.ask(&format!("SELECT step FROM steps WHERE run = {run} AND status = 'open'")).join("+");
+        sandbox.run(&["resume", &format!("r{run}"), "--step", &format!("{step}=retry")]);
+        done(&sandbox.run(&["adopt", "steady", "--id", &other]));
+        assert_eq!(sandbox.ask("SELECT submission FROM attempts"), ["accepted", "given_up", "accepted"]);
+        assert_eq!(flink.executions().iter().filter(|one| one.is_live()).count(), 1, "{arguments:?}");
+    }
 }
