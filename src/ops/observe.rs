@@ -116,55 +116,56 @@ fn describe(
         say("NOT SUBMITTED", 0, 0, "");
         return Ok(facts);
     };
-    match attempt.submission {
-        Submission::Open => say("UNKNOWN", 0, 0, "a submission is unanswered: resume its run, or run its script again"),
-        Submission::Refused => say("REFUSED", 0, 0, "the last submission was refused"),
-        Submission::GivenUp => say("GIVEN UP", 0, 0, "the last submission was given up"),
-        Submission::Accepted => {
-            let listed = look.listed.as_ref().and_then(|jobs| jobs.get(&attempt.flink_id));
-            let same = look.incarnation.as_deref() == Some(attempt.incarnation.as_str());
-            match conclude(
-                listed,
-                look.listed.is_some() && look.incarnation.is_some(),
-                same,
-                attempt.end_state.as_deref(),
-            ) {
-                Seen::Listed(listed) => {
-                    let said = Said {
-                        state: listed.state.clone(),
-                        tasks_running: listed.tasks_running,
-                        tasks_total: listed.tasks_total,
-                    };
-                    sightings.push(Sighting { job: job.id, attempt: attempt.number, said: Some(said) });
-                    let partly = listed.state == "RUNNING" && !listed.really_running();
-                    say(
-                        &listed.state,
-                        listed.tasks_running,
-                        listed.tasks_total,
-                        if partly { "not all tasks run" } else { "" },
-                    );
-                    facts["start_time"] = clock::rfc3339(listed.start_time).into();
-                    if is_terminal(&listed.state) {
-                        facts["end_time"] = clock::rfc3339(listed.end_time).into();
-                    }
-                }
-                Seen::Ended(state) => say(&state, 0, 0, "ended; Flink has forgotten it"),
-                Seen::EndedUnseen => say("ENDED UNSEEN", 0, 0, "ended while nobody looked; Flink has forgotten how"),
-                Seen::Vanished => say("VANISHED", 0, 0, "the JobManager restarted and does not know it"),
-                Seen::Unreachable => {
-                    sightings.push(Sighting { job: job.id, attempt: attempt.number, said: None });
-                    let why = look.why_not.clone().unwrap_or_else(|| "the cluster gave half an answer".to_owned());
-                    if let Some(end) = &attempt.end_state {
-                        say(end, 0, 0, "");
-                    } else if let Some(seen) = services.store.observation(job.id, attempt.number)? {
-                        let note = format!("as seen at {}; now: {why}", clock::short(seen.observed_at));
-                        say(&seen.state, seen.tasks_running, seen.tasks_total, &note);
-                    } else {
-                        say("NOT SEEN", 0, 0, &format!("never seen yet; now: {why}"));
-                    }
-                    facts["unreachable"] = true.into();
-                }
+    let listed = look.listed.as_ref().and_then(|jobs| jobs.get(&attempt.flink_id));
+    // What is held of its submission. That the cluster lists it says more.
+    let held = match attempt.submission {
+        Submission::Accepted => None,
+        Submission::Open => Some(("UNKNOWN", "is unanswered", ": resume its run, or run its script again")),
+        Submission::Refused => Some(("REFUSED", "was refused", "")),
+        Submission::GivenUp => Some(("GIVEN UP", "was given up", "")),
+    };
+    let doubt = match (held, listed) {
+        (None, _) => String::new(),
+        (Some((_, answer, _)), Some(_)) => {
+            format!("its submission {answer}, and the cluster has it: run its script again, which goes on with it")
+        }
+        (Some((state, answer, what_to_do)), None) => {
+            say(state, 0, 0, &format!("the last submission {answer}{what_to_do}"));
+            return Ok(facts);
+        }
+    };
+    let same = look.incarnation.as_deref() == Some(attempt.incarnation.as_str());
+    match conclude(listed, look.listed.is_some() && look.incarnation.is_some(), same, attempt.end_state.as_deref()) {
+        Seen::Listed(listed) => {
+            let said = Said {
+                state: listed.state.clone(),
+                tasks_running: listed.tasks_running,
+                tasks_total: listed.tasks_total,
+            };
+            sightings.push(Sighting { job: job.id, attempt: attempt.number, said: Some(said) });
+            let partly = listed.state == "RUNNING" && !listed.really_running();
+            let note = if partly && doubt.is_empty() { "not all tasks run" } else { &doubt };
+            say(&listed.state, listed.tasks_running, listed.tasks_total, note);
+            facts["start_time"] = clock::rfc3339(listed.start_time).into();
+            if is_terminal(&listed.state) {
+                facts["end_time"] = clock::rfc3339(listed.end_time).into();
             }
+        }
+        Seen::Ended(state) => say(&state, 0, 0, "ended; Flink has forgotten it"),
+        Seen::EndedUnseen => say("ENDED UNSEEN", 0, 0, "ended while nobody looked; Flink has forgotten how"),
+        Seen::Vanished => say("VANISHED", 0, 0, "the JobManager restarted and does not know it"),
+        Seen::Unreachable => {
+            sightings.push(Sighting { job: job.id, attempt: attempt.number, said: None });
+            let why = look.why_not.clone().unwrap_or_else(|| "the cluster gave half an answer".to_owned());
+            if let Some(end) = &attempt.end_state {
+                say(end, 0, 0, "");
+            } else if let Some(seen) = services.store.observation(job.id, attempt.number)? {
+                let note = format!("as seen at {}; now: {why}", clock::short(seen.observed_at));
+                say(&seen.state, seen.tasks_running, seen.tasks_total, &note);
+            } else {
+                say("NOT SEEN", 0, 0, &format!("never seen yet; now: {why}"));
+            }
+            facts["unreachable"] = true.into();
         }
     }
     Ok(facts)

@@ -42,7 +42,13 @@ pub async fn newest_state(
             match left(services, connection, &spec, attempt).await? {
                 Some(Known::Checkpoint(path, _)) => return Ok(Some(path)),
                 Some(_) => return Err(unknown(services, job, attempt)?),
-                None => continue,
+                None => {
+                    services.clusters.progress(&format!(
+                        "{}: attempt {} was given up, and nothing is found of it: the state of the one before is taken",
+                        job.name, attempt.number
+                    ));
+                    continue;
+                }
             }
         }
         // A job that we stopped with a savepoint took nothing after it; Flink may not tell of it where the job took no

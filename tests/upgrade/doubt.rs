@@ -114,8 +114,27 @@ fn an_attempt_that_was_given_up_and_went_down_with_its_jobmanager_is_not_forgott
 fn an_attempt_that_was_given_up_and_left_nothing_is_passed_over() {
     let (flink, sandbox, _) = unanswered();
     flink.restart(false);
-    done(&give_up(&sandbox));
+    let ended = give_up(&sandbox);
+    done(&ended);
+    assert!(ended.said.contains("steady: attempt 2 was given up, and nothing is found of it"), "{}", ended.said);
     assert!(lives_from(&flink).unwrap().contains(&format!("/{}/1/savepoint-", first_id(&flink))));
+}
+
+#[test]
+fn an_attempt_that_runs_is_listed_as_running_whatever_is_held_of_its_submission() {
+    let (flink, sandbox, second) = unanswered();
+    let listed = || sandbox.run(&["ps"]).said;
+    for (held, answer) in [("open", "is unanswered"), ("refused", "was refused"), ("given_up", "was given up")] {
+        sandbox.database().execute("UPDATE attempt_rows SET submission = ?1 WHERE number = 2", [held]).unwrap();
+        let said = listed();
+        assert!(said.contains("RUNNING"), "{said}");
+        assert!(said.contains(&format!("its submission {answer}, and the cluster has it")), "{said}");
+    }
+    flink.with(|cluster| {
+        cluster.fail_job(&second, TRACE);
+        cluster.forget_job(&second);
+    });
+    assert!(listed().contains("GIVEN UP"));
 }
 
 #[test]
