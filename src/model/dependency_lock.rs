@@ -1,6 +1,6 @@
 //! `tidegate.lock`: every file that the dependencies of all jobs come to. Sorted and stable, made to be read in a diff.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::Deserialize;
@@ -8,17 +8,21 @@ use serde::Deserialize;
 use super::coordinates::Coordinates;
 use super::dependency::{Closure, ClosureFile, Dependency, LeftOut};
 use crate::base::error::Place;
+use crate::base::hash::sha256;
 use crate::base::{Error, Result, code};
 
 /// The name of the file, at the root of the workspace.
 pub const FILE: &str = "tidegate.lock";
 
 /// The version of its form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// The form before it, whose sets have no hash.
+const WITHOUT_HASHES: u32 = 1;
 
 const HEADER: &str = "\
 # Every file that the `dependencies:` of the jobs come to, with its SHA-256. Written by tidegate: commit it with the
-# scripts, do not edit it. To resolve a set anew, delete it here and deploy.
+# scripts, do not edit it: the `sha256` of a set is over its lines. To resolve a set anew, delete it here, whole, and deploy.
 ";
 
 /// What is locked.
@@ -70,33 +74,19 @@ impl DependencyLock {
     /// The text of the file.
     pub fn text(&self) -> String {
         let mut text = format!("{HEADER}lock: {VERSION}\n");
-        let mut put = |line: String| {
-            text.push_str(&line);
+        let mut put = |line: &str| {
+            text.push_str(line);
             text.push('\n');
         };
-        put(if self.sets.is_empty() { "sets: []".to_owned() } else { "sets:".to_owned() });
+        put(if self.sets.is_empty() { "sets: []" } else { "sets:" });
         let mut files = BTreeMap::new();
         for set in &self.sets {
-            put("  - dependencies:".to_owned());
-            for dependency in &set.declared {
-                put(format!("      - {}", declared(dependency)));
-            }
-            put(format!("    files:{}", if set.files.is_empty() { " []" } else { "" }));
-            for file in &set.files {
-                files.insert(file.coordinates.to_string(), (&file.sha256, file.bytes));
-                put(format!("      - {}", brought(&file.coordinates, file.by.as_ref())));
-            }
-            if !set.left_out.is_empty() {
-                put("    left_out:".to_owned());
-            }
-            for left_out in &set.left_out {
-                put(format!("      - {}", brought(&left_out.coordinates, left_out.by.as_ref())));
-            }
+            set_lines(set).iter().for_each(|line| put(line));
+            put(&format!("    sha256: \"{}\"", set_hash(set)));
+            files.extend(set.files.iter().map(|file| (file.coordinates.to_string(), file)));
         }
-        put(if files.is_empty() { "files: {}".to_owned() } else { "files:".to_owned() });
-        for (coordinates, (sha256, bytes)) in files {
-            put(format!("  \"{coordinates}\": {{ sha256: \"{sha256}\", bytes: {bytes} }}"));
-        }
+        put(if files.is_empty() { "files: {}" } else { "files:" });
+        files.values().for_each(|file| put(&file_line(file)));
         text
     }
 
@@ -130,9 +120,20 @@ impl DependencyLock {
             }
             error.at(Place { file: FILE.to_owned(), line, column: 0, excerpt, label: String::new() })
         })?;
-        if written.lock != VERSION {
+        if ![VERSION, WITHOUT_HASHES].contains(&written.lock) {
             return Err(invalid(format!("`{FILE}` has version {}, and this tidegate knows {VERSION}", written.lock))
                 .hint("use the newer tidegate that wrote it"));
+        }
+        let named: BTreeSet<String> =
+            written.sets.iter().flat_map(|set| &set.files).map(|file| file.jar.to_string()).collect();
+        let strays: Vec<&String> = written.files.keys().filter(|jar| !named.contains(*jar)).collect();
+        let lost = |error: Error| {
+            strays.iter().fold(error, |error, jar| error.caused_by(format!("`{jar}` has a hash, and no set names it")))
+        };
+        if written.lock == WITHOUT_HASHES && !strays.is_empty() {
+            return Err(lost(invalid(format!("`{FILE}` has lost lines of a set"))).hint(format!(
+                "take `{FILE}` from git as it was; where a whole set was deleted to have it anew, delete these hashes, too"
+            )));
         }
         let mut lock = Self::default();
         for set in written.sets {
@@ -150,10 +151,57 @@ impl DependencyLock {
             let declared = super::dependency::sorted(set.dependencies.into_iter().map(Dependency::from).collect())?;
             let files = set.files.into_iter().map(file).collect::<Result<Vec<_>>>()?;
             let left_out = set.left_out.into_iter().map(|one| LeftOut { coordinates: one.jar, by: one.by }).collect();
-            lock = lock.with(Closure { declared, files, left_out });
+            let closure = Closure { declared, files, left_out };
+            if written.lock == VERSION && set.sha256.as_deref() != Some(set_hash(&closure).as_str()) {
+                return Err(lost(invalid(edited(&closure))).hint(format!(
+                    "take `{FILE}` from git as it was; where that is not wanted, delete the whole set, from its \
+                     `- dependencies:` to its `sha256:`, and deploy: it is resolved anew"
+                )));
+            }
+            if lock.find(&closure.declared).is_some_and(|other| *other != closure) {
+                return Err(invalid(format!("`{FILE}` has {} twice, with other files", names(&closure)))
+                    .hint("delete one of the two, whole"));
+            }
+            lock = lock.with(closure);
         }
         Ok(lock)
     }
+}
+
+/// A set as it is written, without its hash.
+fn set_lines(set: &Closure) -> Vec<String> {
+    let mut lines = vec!["  - dependencies:".to_owned()];
+    lines.extend(set.declared.iter().map(|dependency| format!("      - {}", declared(dependency))));
+    lines.push(format!("    files:{}", if set.files.is_empty() { " []" } else { "" }));
+    lines.extend(set.files.iter().map(|file| format!("      - {}", brought(&file.coordinates, file.by.as_ref()))));
+    if !set.left_out.is_empty() {
+        lines.push("    left_out:".to_owned());
+    }
+    lines.extend(set.left_out.iter().map(|one| format!("      - {}", brought(&one.coordinates, one.by.as_ref()))));
+    lines
+}
+
+fn file_line(file: &ClosureFile) -> String {
+    format!("  \"{}\": {{ sha256: \"{}\", bytes: {} }}", file.coordinates, file.sha256, file.bytes)
+}
+
+/// The hash of a set: over its lines, and those of its files. What is lost or changed in any of them is found by it.
+fn set_hash(set: &Closure) -> String {
+    let mut text = set_lines(set).join("\n");
+    for file in &set.files {
+        text.push('\n');
+        text.push_str(&file_line(file));
+    }
+    sha256(text.as_bytes())
+}
+
+fn edited(set: &Closure) -> String {
+    format!("`{FILE}` was edited: the set of {} is not what was written", names(set))
+}
+
+fn names(set: &Closure) -> String {
+    let names: Vec<String> = set.declared.iter().map(|one| format!("`{}`", one.coordinates)).collect();
+    names.join(", ")
 }
 
 fn declared(dependency: &Dependency) -> String {
@@ -189,6 +237,8 @@ struct WrittenSet {
     files: Vec<Brought>,
     #[serde(default)]
     left_out: Vec<Brought>,
+    #[serde(default)]
+    sha256: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -227,7 +277,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::hash::sha256;
 
     fn file(text: &str, by: Option<&str>) -> ClosureFile {
         let by = by.map(|by| by.parse().unwrap());
@@ -251,21 +300,25 @@ mod tests {
     fn a_lock_is_written_for_diffs_and_read_again() {
         let lock = example();
         let (a, b, c) = (sha256(b"a:a:1.0"), sha256(b"b:b:1"), sha256(b"c:c:jar:linux:2"));
+        let [first, second] = lock.sets() else { panic!("{lock:?}") };
+        let (first, second) = (set_hash(first), set_hash(second));
         let expected = format!(
             "{HEADER}\
-lock: 1
+lock: 2
 sets:
   - dependencies:
       - \"a:a:1.0\"
     files:
       - {{ jar: \"a:a:1.0\" }}
       - {{ jar: \"c:c:jar:linux:2\", by: \"a:a:1.0\" }}
+    sha256: \"{first}\"
   - dependencies:
       - {{ coordinates: \"b:b:1\", exclude: [\"org.x:*\"] }}
     files:
       - {{ jar: \"b:b:1\" }}
     left_out:
       - {{ jar: \"org.slf4j:slf4j-api:1.7.36\" }}
+    sha256: \"{second}\"
 files:
   \"a:a:1.0\": {{ sha256: \"{a}\", bytes: 7 }}
   \"b:b:1\": {{ sha256: \"{b}\", bytes: 7 }}
@@ -286,17 +339,71 @@ files:
             format!("  \"c:c:jar:linux:2\": {{ sha256: \"{}\", bytes: 7 }}\n", sha256(b"c:c:jar:linux:2")),
         );
         for (broken, message) in [
-            (text.replace("lock: 1", "lock: 2"), "`tidegate.lock` has version 2, and this tidegate knows 1"),
+            (text.replace("lock: 2", "lock: 3"), "`tidegate.lock` has version 3, and this tidegate knows 2"),
             (text.replace(&a, "abc"), "`tidegate.lock` has no SHA-256 of `a:a:1.0`"),
             (text.replace(&c, ""), "`tidegate.lock` names `c:c:jar:linux:2` in a set, and has no hash of it"),
             (format!("<<<<<<< HEAD\n{text}"), "`tidegate.lock` has conflicts of a merge in it"),
             (text.replace("bytes: 7", "bytes: many"), "`tidegate.lock` cannot be read"),
-            ("lock: 1\nsets: [".to_owned(), "`tidegate.lock` cannot be read"),
+            ("lock: 2\nsets: [".to_owned(), "`tidegate.lock` cannot be read"),
         ] {
             let error = DependencyLock::parse(&broken).unwrap_err();
             assert!(error.is(&code::DEPENDENCY_LOCK_INVALID) && error.hint_text().is_some());
             assert_eq!(error.message(), message);
         }
+    }
+
+    /// The text without one line.
+    fn without(text: &str, line: &str) -> String {
+        let kept: Vec<&str> = text.lines().filter(|one| one.trim() != line).collect();
+        assert_eq!(kept.len() + 1, text.lines().count(), "{line}");
+        kept.join("\n") + "\n"
+    }
+
+    #[test]
+    fn a_line_that_was_lost_or_edited_is_found() {
+        let text = example().text();
+        for broken in [
+            without(&text, "- { jar: \"c:c:jar:linux:2\", by: \"a:a:1.0\" }"),
+            without(&without(&text, "left_out:"), "- { jar: \"org.slf4j:slf4j-api:1.7.36\" }"),
+            text.replace(", by: \"a:a:1.0\"", ""),
+            text.replace("bytes: 7", "bytes: 8"),
+            text.replace(&sha256(b"a:a:1.0"), &sha256(b"another")),
+            text.replace(", exclude: [\"org.x:*\"]", ""),
+            text.lines().filter(|line| !line.starts_with("    sha256: ")).map(|line| format!("{line}\n")).collect(),
+        ] {
+            let error = DependencyLock::parse(&broken).unwrap_err();
+            assert!(error.is(&code::DEPENDENCY_LOCK_INVALID), "{broken}");
+            assert!(error.message().starts_with("`tidegate.lock` was edited: the set of `"), "{error:?}");
+        }
+        let lost = DependencyLock::parse(&without(&text, "- { jar: \"c:c:jar:linux:2\", by: \"a:a:1.0\" }"));
+        assert_eq!(lost.unwrap_err().causes(), ["`c:c:jar:linux:2` has a hash, and no set names it"]);
+    }
+
+    #[test]
+    fn a_whole_set_may_be_deleted_and_sets_of_two_branches_may_stand_together() {
+        let lock = example();
+        let text = lock.text();
+        let start = text.find("  - dependencies:\n      - { coordinates").unwrap();
+        let deleted = format!("{}{}", &text[..start], &text[text.find("files:\n  \"").unwrap()..]);
+        let left = DependencyLock::parse(&deleted).unwrap();
+        assert_eq!(left.sets(), &lock.sets()[..1]);
+        let twice =
+            text.replace("files:\n  \"", &format!("{}files:\n  \"", &text[start..text.find("files:\n  \"").unwrap()]));
+        assert_eq!(DependencyLock::parse(&twice).unwrap(), lock, "the same set twice is the set");
+    }
+
+    #[test]
+    fn a_lock_of_the_form_before_is_read_where_nothing_is_lost() {
+        let text: String = example().text().replace("lock: 2", "lock: 1");
+        let old: String =
+            text.lines().filter(|line| !line.starts_with("    sha256: ")).map(|line| format!("{line}\n")).collect();
+        assert_eq!(DependencyLock::parse(&old).unwrap(), example());
+        let error = DependencyLock::parse(
+            &without(&old, "- { jar: \"b:b:1\" }").replace("files:\n    left", "files: []\n    left"),
+        )
+        .unwrap_err();
+        assert_eq!(error.message(), "`tidegate.lock` has lost lines of a set");
+        assert_eq!(error.causes(), ["`b:b:1` has a hash, and no set names it"]);
     }
 
     #[test]

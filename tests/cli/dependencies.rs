@@ -306,6 +306,12 @@ fn hidden(text: &str, maven: &FakeMaven) -> String {
     text.replace(&maven.file("").display().to_string(), "[repository]/")
 }
 
+/// The text without its first line that has this.
+fn without_line(text: &str, has: &str) -> String {
+    let at = text.lines().position(|line| line.contains(has)).unwrap();
+    text.lines().enumerate().filter(|(index, _)| *index != at).map(|(_, line)| format!("{line}\n")).collect()
+}
+
 #[test]
 fn a_lock_that_cannot_be_read() {
     let flink = FakeFlink::start();
@@ -317,11 +323,14 @@ fn a_lock_that_cannot_be_read() {
     let lock = workspace.lock();
     for (name, text) in [
         ("dependencies_lock_conflict", format!("<<<<<<< HEAD\n{lock}=======\n{lock}>>>>>>> other\n")),
-        ("dependencies_lock_newer", lock.replace("lock: 1", "lock: 9")),
+        ("dependencies_lock_newer", lock.replace("lock: 2", "lock: 9")),
         ("dependencies_lock_edited", lock.replace("bytes: ", "bites: ")),
+        ("dependencies_lock_lost", without_line(&lock, "{ jar: \"com.acme:part:jar:linux:2\"")),
     ] {
         workspace.write("tidegate.lock", &text);
         assert_snapshot!(name, workspace.with(&maven, &["run", "it"]));
+        let locked = workspace.with(&maven, &["run", "it", "--locked"]);
+        assert!(locked.contains("error[dependency.lock_invalid]"), "{locked}");
         assert_eq!(workspace.lock(), text, "it stays as it is");
     }
 }
