@@ -91,6 +91,14 @@ struct Link {
     line: String,
 }
 
+impl Diagnosis {
+    /// The class that is not there, where that is the failure.
+    pub fn missing_class(&self) -> Option<&str> {
+        let mut lines = std::iter::once(&self.root_cause).chain(self.chain.iter().rev());
+        lines.find_map(|line| between(line, "class `", "` was not found"))
+    }
+}
+
 /// Understands a Flink error body, an answer of `/jobs/:id/exceptions`, or a stack trace.
 pub fn diagnose(text: &str) -> Diagnosis {
     let causes = trace::causes(text);
@@ -121,7 +129,10 @@ fn links(causes: &[Cause]) -> Vec<Link> {
         let line = fold::plain(&fold::one_line(&cause.message));
         let mut class = cause.class.clone();
         // A wrapper made from nothing but its cause repeats it as `class: message`.
-        if let Some((inner, _)) = trace::class_prefix(&fold::one_line(&cause.message)) {
+        // The message of one that says which class is missing is that class.
+        if !is_missing_class(&class)
+            && let Some((inner, _)) = trace::class_prefix(&fold::one_line(&cause.message))
+        {
             class = inner.to_owned();
         }
         if statement(&cause.message).is_some() || is_noise(&class, &line) {
@@ -147,6 +158,11 @@ fn links(causes: &[Cause]) -> Vec<Link> {
         links.push(Link { class: last.class.clone(), line: fold::plain(&fold::one_line(&last.message)) });
     }
     links
+}
+
+/// Whether an exception says that a class is not there.
+fn is_missing_class(class: &str) -> bool {
+    class.ends_with("ClassNotFoundException") || class.ends_with("NoClassDefFoundError")
 }
 
 /// What says only that something else failed.
@@ -239,7 +255,7 @@ fn kind(causes: &[Cause]) -> Kind {
     if class("NoResourceAvailableException") {
         return Kind::NoSlots;
     }
-    if class("ClassNotFoundException") || class("NoClassDefFoundError") {
+    if causes.iter().any(|cause| is_missing_class(&cause.class)) {
         return Kind::ClassNotFound;
     }
     if ["AbstractMethodError", "NoSuchMethodError", "NoSuchFieldError", "IncompatibleClassChangeError"]

@@ -170,6 +170,22 @@ impl Classes {
         suggest::nearest(name, known.into_iter().map(|one| if is_short { short(one) } else { one })).map(str::to_owned)
     }
 
+    /// The class that was meant by the full name of one that is not there: one of that short name, else one whose short name
+    /// is near, in the same package first.
+    pub fn near(&self, name: &str) -> Option<&str> {
+        let package = |name: &str| name.len() - short(name).len();
+        let named = || self.iter().filter(|class| class.is_named()).map(|class| class.name.as_str());
+        let of_short = |wanted: &str, only: &dyn Fn(&str) -> bool| {
+            named().filter(|one| only(one)).find(|one| short(one) == wanted)
+        };
+        let nearest = |only: &dyn Fn(&str) -> bool| {
+            let meant = suggest::nearest(short(name), named().filter(|one| only(one)).map(short))?;
+            of_short(meant, only)
+        };
+        let beside = |one: &str| one[..package(one)] == name[..package(name)];
+        of_short(short(name), &|_| true).or_else(|| nearest(&beside)).or_else(|| nearest(&|_| true))
+    }
+
     /// The classes with a `main`, those first whose name is near to `name`.
     pub fn with_main(&self, name: &str) -> Vec<&str> {
         let mut found: Vec<&JavaClass> =
@@ -256,6 +272,14 @@ mod tests {
         assert_eq!(jar().meant_by("a.TimdJob").as_deref(), Some("a.TimedJob"));
         assert_eq!(jar().meant_by("Nightly"), None);
         assert_eq!(jar().meant_by("org.apache.flink.Something"), None);
+        for (name, near) in [
+            ("a.b.Oen", Some("a.b.One")),
+            ("x.y.One", Some("a.b.One")),
+            ("x.y.Bsae", Some("a.Base")),
+            ("a.b.Far", None),
+        ] {
+            assert_eq!(jar().near(name), near, "{name}");
+        }
         assert!(is_named("a.b.Two$Inner", "a.b.Two.Inner") && is_named("a.b.Two$Inner", "Inner"));
     }
 }

@@ -1,6 +1,8 @@
 //! Flink's refusals and failures in words: the root cause in one line, the statement, its template line.
 
 use super::connection::Connection;
+use super::jar;
+use super::services::Services;
 use crate::base::code::Code;
 use crate::base::error::Place;
 use crate::base::{Error, code};
@@ -9,7 +11,7 @@ use crate::model::job_spec::{JobSpec, Program};
 use crate::model::statement::{Kind as StatementKind, Statement, find_by_table};
 
 /// The error for a request to run that Flink refused with this body.
-pub fn explain(spec: &JobSpec, status: u16, body: &str, connection: &Connection) -> Error {
+pub fn explain(services: &Services, spec: &JobSpec, status: u16, body: &str, connection: &Connection) -> Error {
     let diagnosis = diagnose(body);
     let name = &spec.identity.job;
     let (code, message) = match (&diagnosis.kind, &spec.program) {
@@ -22,14 +24,14 @@ pub fn explain(spec: &JobSpec, status: u16, body: &str, connection: &Connection)
             (&code::FLINK_MAIN_FAILED, format!("main() of `{name}` failed: {}", diagnosis.root_cause))
         }
     };
-    with_diagnosis(Error::new(code, message), spec, &diagnosis)
+    with_diagnosis(services, Error::new(code, message), spec, &diagnosis)
         .with("status", status)
         .with("cluster", connection.name.clone())
         .detail(body.to_owned())
 }
 
 /// The error for a job that ended as FAILED, with Flink's exceptions where it still knows them.
-pub fn failed(spec: &JobSpec, attempt: u32, trace: Option<&str>) -> Error {
+pub fn failed(services: &Services, spec: &JobSpec, attempt: u32, trace: Option<&str>) -> Error {
     let name = &spec.identity.job;
     let Some(trace) = trace else {
         return Error::new(
@@ -44,10 +46,10 @@ pub fn failed(spec: &JobSpec, attempt: u32, trace: Option<&str>) -> Error {
         _ => &code::FLINK_JOB_FAILED,
     };
     let message = format!("`{name}` (attempt {attempt}) is FAILED: {}", diagnosis.root_cause);
-    with_diagnosis(Error::new(code, message), spec, &diagnosis).detail(trace.to_owned())
+    with_diagnosis(services, Error::new(code, message), spec, &diagnosis).detail(trace.to_owned())
 }
 
-fn with_diagnosis(mut error: Error, spec: &JobSpec, diagnosis: &Diagnosis) -> Error {
+fn with_diagnosis(services: &Services, mut error: Error, spec: &JobSpec, diagnosis: &Diagnosis) -> Error {
     if let Program::Sql { statements, .. } = &spec.program {
         // What a table's connector cannot do stands in its definition, wherever Flink came to need it.
         let defined = diagnosis.table.as_deref().filter(|_| is_of_definition(diagnosis));
@@ -65,10 +67,24 @@ fn with_diagnosis(mut error: Error, spec: &JobSpec, diagnosis: &Diagnosis) -> Er
     for cause in diagnosis.chain.iter().filter(|cause| **cause != diagnosis.root_cause) {
         error = error.caused_by(cause);
     }
-    match &diagnosis.hint {
+    let near = diagnosis.missing_class().and_then(|missing| near_class(services, spec, missing));
+    match near.as_ref().or(diagnosis.hint.as_ref()) {
         Some(hint) => error.hint(hint.clone()),
         None => error,
     }
+}
+
+/// What to say of a class that is missing, where one of the job's jars has one of a near name.
+fn near_class(services: &Services, spec: &JobSpec, missing: &str) -> Option<String> {
+    spec.class_path().iter().find_map(|artifact| {
+        // A jar that cannot be read makes no second error out of the first.
+        let classes = jar::classes(services, artifact).ok()?;
+        let near = classes.near(missing)?;
+        Some(format!(
+            "did you mean `{near}`, which is in `{}`? Else add the jar that holds the class: `jars: [...]`",
+            artifact.path
+        ))
+    })
 }
 
 /// Whether Flink could not make a table's source or sink from its definition.

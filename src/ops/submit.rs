@@ -120,11 +120,11 @@ pub async fn drive(
                 // main() may submit and then fail: the job is there all the same.
                 Ok(Some(_)) => return pursuit.accepted().await,
                 Ok(None) if pursuit.doubt.is_some() => {
-                    let error = refusal::explain(spec, status, &services.secrets.mask(&body), connection);
+                    let error = refusal::explain(services, spec, status, &services.secrets.mask(&body), connection);
                     return pursuit.refused_in_doubt(error).await;
                 }
                 Ok(None) => {
-                    let error = refusal::explain(spec, status, &services.secrets.mask(&body), connection);
+                    let error = refusal::explain(services, spec, status, &services.secrets.mask(&body), connection);
                     return Err(pursuit.refused(error)?);
                 }
                 Err(error) => pursuit.in_doubt(error.to_string()),

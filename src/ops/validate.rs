@@ -44,7 +44,7 @@ pub async fn validate(services: &Services, spec: &JobSpec, catalogs: &[String]) 
         match connection.client.plan_jar(&jar, &request).await? {
             Planning::Planned(_) => return Ok(()),
             Planning::Refused { status, body } => {
-                return Err(refusal::explain(spec, status, &services.secrets.mask(&body), &connection));
+                return Err(refusal::explain(services, spec, status, &services.secrets.mask(&body), &connection));
             }
             Planning::JarMissing if !again => again = true,
             Planning::JarMissing => return Err(upload::forgotten()),

@@ -119,9 +119,9 @@ async fn ended(
         return match connection.traces(&attempt.flink_id).await {
             Ok(traces) => {
                 let newest = traces.first().map(|trace| services.secrets.mask(trace));
-                refusal::failed(spec, attempt.number, newest.as_deref())
+                refusal::failed(services, spec, attempt.number, newest.as_deref())
             }
-            Err(error) => refusal::failed(spec, attempt.number, None).caused_by(error),
+            Err(error) => refusal::failed(services, spec, attempt.number, None).caused_by(error),
         };
     }
     Error::new(&code::JOB_ENDED, format!("`{name}` is {} and will not become {wanted}", job.state))

@@ -231,3 +231,25 @@ fn nothing_at_all_is_said_plainly() {
     assert_eq!(diagnose(&answer("job1-exceptions-h23")).root_cause, "no cause was given");
     assert_eq!(diagnose(r#"{"errors":[]}"#).root_cause, "no cause was given");
 }
+
+#[test]
+fn the_missing_class_is_not_taken_for_the_exception() {
+    for (wrapper, class) in [
+        ("com.example.Ordres", "java.lang.ClassNotFoundException"),
+        ("com/example/Ordres", "java.lang.NoClassDefFoundError"),
+    ] {
+        let trace = format!(
+            "org.apache.flink.client.program.ProgramInvocationException: The main method caused an error: {wrapper}\n\tat a.B.c(B.java:1)\n\
+             Caused by: {class}: {wrapper}\n\tat java.base/java.net.URLClassLoader.findClass(Unknown Source)\n"
+        );
+        let diagnosis = diagnose(&trace);
+        assert_eq!(diagnosis.root_cause, "class `com.example.Ordres` was not found");
+        assert_eq!((diagnosis.exception.as_str(), &diagnosis.kind), (class, &Kind::ClassNotFound));
+        assert_eq!(diagnosis.chain, [diagnosis.root_cause.clone()]);
+        assert_eq!(diagnosis.missing_class(), Some("com.example.Ordres"));
+    }
+    // A wrapper that repeats its cause still gives way to it.
+    let wrapped =
+        diagnose("java.lang.RuntimeException: java.lang.ClassNotFoundException: a.b.Foo\n\tat a.B.c(B.java:1)\n");
+    assert_eq!(wrapped.root_cause, "class `a.b.Foo` was not found");
+}
