@@ -12,7 +12,7 @@ use super::stability::{Gate, UNJUDGED, UNSTABLE};
 use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
-use super::{class_path, ledger, left_behind, savepoint, secret_marks, state_guard, upgrade};
+use super::{class_path, dependencies, ledger, left_behind, savepoint, secret_marks, state_guard, upgrade};
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
@@ -102,12 +102,14 @@ pub(super) async fn bring(
             _ => None,
         };
         if let Some(action) = action {
+            lock_in(services, spec, intent).await?;
             record_spec(services, run, spec, job, &revision)?;
             return Ok(facts::of(home, spec, &attempt, Some(&listing), action));
         }
         standing::superseded(services, job, &attempt, acting)?;
         // Before anything ends: what cannot start must not cost what runs.
         class_path::ensure(services, spec, &connection).await?;
+        lock_in(services, spec, intent).await?;
         ready = Some(run_request::can_be_sent(services, &connection, spec, &attempt.incarnation).await?);
         upgrade::end(services, run, home, spec, &attempt, options).await?;
         listed = home.jobs().await?;
@@ -124,6 +126,7 @@ pub(super) async fn bring(
         let stopped = state_guard::may_have_been_stopped(services, newest)?;
         if !stopped && !intent.again && is_finished(newest, listing, spec) {
             // deploy() is idempotent: a bounded job that has done its work is at its spec.
+            lock_in(services, spec, intent).await?;
             record_spec(services, run, spec, job, &revision)?;
             return Ok(facts::of(home, spec, newest, listing, "finished"));
         }
@@ -139,6 +142,7 @@ pub(super) async fn bring(
     state_guard::is_there(name, restore.as_deref())?;
     if ready.is_none() {
         class_path::ensure(services, spec, &connection).await?;
+        lock_in(services, spec, intent).await?;
     }
     let is_watched = options.stable.is_some();
     let newest = newest.as_ref();
@@ -151,6 +155,15 @@ pub(super) async fn bring(
         facts["dropped_operators"] = operators.into();
     }
     Ok(facts)
+}
+
+/// Has a script's dependencies in `tidegate.lock`: when nothing on the class path stands against the job any more, and before
+/// anything is sent. What goes back to an older spec asks for nothing new.
+async fn lock_in(services: &Services, spec: &JobSpec, intent: &Intent) -> Result<()> {
+    match intent {
+        intent if *intent == Intent::DEPLOY => dependencies::lock_in(services, &spec.dependencies).await,
+        _ => Ok(()),
+    }
 }
 
 /// Drives the job's open attempt, whoever began it, to a known outcome.

@@ -19,7 +19,6 @@ use crate::model::run::Run;
 /// `job.twin` where the job lives already, and those of [`deploy::bring`].
 pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSpec) -> Result<Attempt> {
     let _lock = lock(services, &spec.identity)?;
-    dependencies::lock_in(services, &spec.dependencies).await?;
     let connection = services.clusters.connect(&spec.cluster, Start::IfDown).await?;
     deploy::settle(services, &connection, spec).await?;
     if let Some(own) = services.store.attempt_of_step(&acting.key)?
@@ -50,6 +49,7 @@ pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSp
         .hint(format!("wait for it, or `tidegate cancel {}`", spec.identity.job)));
     }
     class_path::ensure(services, spec, &connection).await?;
+    dependencies::lock_in(services, &spec.dependencies).await?;
     let revision = deploy::revision(services, acting, spec, &Intent::DEPLOY)?;
     let newest = newest.as_ref();
     let begin = Begin { run, spec, connection: &connection, revision: &revision, newest, is_watched: false };

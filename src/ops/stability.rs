@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::cluster::Start;
 use super::connection::Connection;
-use super::dependencies;
 use super::deploy::{self, Intent, Options};
 use super::effect::{Acting, leaves_open};
 use super::ledger;
@@ -54,7 +53,6 @@ pub async fn deploy(
     options: &Options,
 ) -> Result<Value> {
     let _lock = lock(services, &spec.identity)?;
-    dependencies::lock_in(services, &spec.dependencies).await?;
     let Some(gate) = &options.stable else {
         return deploy::bring(services, run, acting, spec, options, &Intent::DEPLOY).await;
     };

@@ -274,6 +274,35 @@ fn only_a_deploy_writes_the_lock() {
 }
 
 #[test]
+fn a_deploy_that_is_refused_leaves_the_lock() {
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    let maven = FakeMaven::new();
+    thing(&maven, "all", "1.0");
+    let script = |connector: &str, verb: &str| {
+        workspace.job("\"com.acme:thing:1.0\"", verb);
+        let text = std::fs::read_to_string(workspace.path().join("scripts/it.rhai")).unwrap();
+        workspace.write("scripts/it.rhai", &text.replace("blackhole", connector));
+    };
+    for verb in ["job.deploy();", "job.execute();"] {
+        script("kafka", verb);
+        let refused = workspace.with(&maven, &["run", "it"]);
+        assert!(refused.contains("error[connector.missing]") && !refused.contains("tidegate.lock"), "{refused}");
+        assert!(!workspace.path().join("tidegate.lock").exists(), "{verb}");
+    }
+    script("blackhole", "job.deploy();");
+    assert!(workspace.with(&maven, &["run", "it"]).contains("exit code: 0"));
+    let lock = workspace.lock();
+    // A job that runs is not brought to what is refused, and the lock stays as it is.
+    thing(&maven, "all", "1.1");
+    script("kafka", "job.deploy(#{ upgrade: \"stateless\" });");
+    let text = std::fs::read_to_string(workspace.path().join("scripts/it.rhai")).unwrap();
+    workspace.write("scripts/it.rhai", &text.replace("thing:1.0", "thing:1.1"));
+    assert!(workspace.with(&maven, &["run", "it"]).contains("error[connector.missing]"));
+    assert_eq!(workspace.lock(), lock);
+}
+
+#[test]
 fn another_file_than_the_lock_has() {
     let flink = FakeFlink::start();
     let workspace = Workspace::on(&flink.url());
@@ -343,8 +372,8 @@ fn what_flink_has_takes_along_what_only_it_brings() {
     let maven = FakeMaven::new();
     let (thing, streaming) = ("com.acme:thing:jar:1.0", "org.apache.flink:flink-streaming-java:jar:1.20.0");
     let math = "org.apache.commons:commons-math3:jar:3.6.1";
-    maven.answers("1", &[(thing, None, b"t"), (streaming, Some(thing), b"s"), (math, Some(streaming), b"m")]);
-    maven.answers("2", &[(thing, None, b"t")]);
+    maven.answers("1", &[(thing, None, &jar("t")), (streaming, Some(thing), b"s"), (math, Some(streaming), b"m")]);
+    maven.answers("2", &[(thing, None, &jar("t"))]);
     workspace.with(&maven, &["run", "it"]);
     let poms = maven.poms();
     assert!(!poms[0].contains("flink-clients") && !poms[0].contains("<exclusion>"), "{}", poms[0]);
