@@ -869,7 +869,7 @@ mod diagnostics {
         insta::assert_snapshot!(
             report(main_of("throw #{ code: \"orders.stale\", message: \"data is old\", hint: \"reload\", causes: [\"lag\"] };")),
             @r#"
-        error[script.failed]: data is old
+        error[orders.stale]: data is old
          --> scripts/main.rhai:1:1
           |
         1 | throw #{ code: "orders.stale", message: "data is old", hint: "reload", causes: ["lag"] };

@@ -50,6 +50,13 @@ pub(super) const NAMESPACE: Namespace = Namespace {
                 "assert::that(jar::open(\"jars/count.jar\").has_main(\"com.example.CountJob\"));",
             )
             .errors(&[&code::FILE_NOT_FOUND, &code::FILE_INVALID]),
+        Function::new("near", Class::Pure, &[required("name", Type::String)], Type::Any, Body::Pure(near))
+            .on(Type::Jar)
+            .docs(
+                "The class that was meant by the full name of one that is not there: one of that short name, else one whose short name is near; `()` where there is none.",
+                "assert::equal(jar::open(\"jars/count.jar\").near(\"com.example.CuontJob\"), \"com.example.CountJob\");",
+            )
+            .errors(&[&code::FILE_NOT_FOUND, &code::FILE_INVALID]),
         Function::new("services", Class::Pure, &[required("name", Type::String)], Type::Array, Body::Pure(services))
             .on(Type::Jar)
             .docs(
@@ -193,6 +200,11 @@ fn classes(call: &mut Call<'_>) -> Result<Dynamic> {
 fn has_main(call: &mut Call<'_>) -> Result<Dynamic> {
     let (jar, name) = (this(call)?, call.string(1));
     Ok(jar.classes(call)?.has_main(&name).into())
+}
+
+fn near(call: &mut Call<'_>) -> Result<Dynamic> {
+    let (jar, name) = (this(call)?, call.string(1));
+    Ok(jar.classes(call)?.near(&name).map_or(Dynamic::UNIT, |near| near.to_owned().into()))
 }
 
 fn services(call: &mut Call<'_>) -> Result<Dynamic> {

@@ -28,7 +28,7 @@ pub(super) fn code_of(error: &EvalAltResult) -> String {
         EvalAltResult::ErrorFunctionNotFound(..) => code::FUNCTION_UNKNOWN.name.to_owned(),
         EvalAltResult::ErrorRuntime(value, _) => {
             if let Some(error) = value.read_lock::<ScriptError>() {
-                return error.0.code().name.to_owned();
+                return error.0.code_name().to_owned();
             }
             let own = value.read_lock::<Map>().and_then(|map| map.get("code").map(Dynamic::to_string));
             own.unwrap_or_else(|| code::SCRIPT_FAILED.name.to_owned())

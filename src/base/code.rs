@@ -70,6 +70,13 @@ codes! {
     SCRIPT_LIMIT = "script.limit": "the script went beyond a limit that protects the machine: operations, memory, call depth, or the size of a string, array or map. `limits:` in `tidegate.yaml` changes the first two.";
     SCRIPT_BANNED = "script.banned": "the function exists in Rhai but not here, since a run could not be replayed with it. The hint names what to use.";
     SCRIPT_PANIC = "script.panic": "a host function crashed. tidegate is still whole, and the run can be resumed. Please report it.";
+    LAUNCHER_CLASS = "launcher.class": "`std/launcher` was given no full class name, or one of a class that is not in the jar that `jar:` names, or of which no objects can be made. Nothing was sent. `jar::open(FILE).classes()` lists what the jar has.";
+    LAUNCHER_OPTION = "launcher.option": "`launcher::reflective` takes the options `style`, `class_key` and `jar` and no others; the rest of a job's options is merged with what it gives.";
+    LAUNCHER_STYLE = "launcher.style": "`std/launcher` has no argument style of this name, or the style and `class_key` do not go together, or the closure that makes the arguments gave no array.";
+    LAUNCHER_KEY = "launcher.key": "a key of the launcher's arguments is no text, has dashes in front, is there twice where it can be held once, or is the one that names the class.";
+    LAUNCHER_ARGUMENTS = "launcher.arguments": "the arguments for a launcher do not have the form of their style: a map, an array of `[key, value]` pairs, or an array of values for `positional`.";
+    LAUNCHER_VALUE = "launcher.value": "the style of the launcher's arguments cannot carry this value: maps and arrays travel in `json` and `base64` alone.";
+    LAUNCHER_SECRET = "launcher.secret": "a secret would stand in a JSON or base64 text, where tidegate could not hide it and everybody who sees the job's arguments reads it. Use another style, or a file on the cluster.";
     FUNCTION_UNKNOWN = "function.unknown": "no function or method of this name takes these arguments.";
     ARGUMENT_INVALID = "argument.invalid": "an argument or an option of a host function has a wrong type, an unknown name, or a value that is not allowed.";
     ASSERT_FAILED = "assert.failed": "an assertion of a script does not hold. The causes show both sides; nothing of the run is undone.";

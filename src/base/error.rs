@@ -37,6 +37,8 @@ pub struct Error {
 #[derive(Clone)]
 struct Inner {
     code: &'static Code,
+    /// The code that a script made up; [`Inner::code`] is then `script.failed`.
+    own_code: Option<String>,
     message: String,
     causes: Vec<String>,
     hint: Option<String>,
@@ -53,6 +55,7 @@ impl Error {
         Self {
             inner: Box::new(Inner {
                 code,
+                own_code: None,
                 message: message.into(),
                 causes: Vec::new(),
                 hint: None,
@@ -124,6 +127,18 @@ impl Error {
         self.inner.code
     }
 
+    /// The code as it is shown: that of a script that made one up, else the stable one.
+    pub fn code_name(&self) -> &str {
+        self.inner.own_code.as_deref().unwrap_or(self.inner.code.name)
+    }
+
+    /// The same error under a code that a script made up.
+    #[must_use]
+    pub fn called(mut self, name: impl Into<String>) -> Self {
+        self.inner.own_code = Some(name.into());
+        self
+    }
+
     /// Whether the error has this code.
     pub fn is(&self, code: &Code) -> bool {
         self.inner.code.name == code.name
@@ -189,21 +204,28 @@ impl Error {
 
     /// The error as the journal and `--json` hold it.
     pub fn to_json(&self) -> Value {
-        serde_json::json!({
-            "code": self.inner.code.name,
+        let mut value = serde_json::json!({
+            "code": self.code_name(),
             "message": self.inner.message,
             "causes": self.inner.causes,
             "hint": self.inner.hint,
             "places": self.inner.places,
             "data": self.inner.data,
-        })
+        });
+        if self.inner.own_code.is_some() {
+            value["stands_for"] = self.inner.code.name.into();
+        }
+        value
     }
 
     /// The error that [`Error::to_json`] wrote. An unknown code (a newer tidegate wrote it) becomes `internal`.
     pub fn from_json(value: &Value) -> Self {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let name = text("code").unwrap_or_default();
-        let mut error = Self::new(code::find(&name).unwrap_or(&code::INTERNAL), text("message").unwrap_or_default());
+        let own = text("stands_for").as_deref().and_then(code::find);
+        let known = own.or_else(|| code::find(&name)).unwrap_or(&code::INTERNAL);
+        let mut error = Self::new(known, text("message").unwrap_or_default());
+        error.inner.own_code = own.map(|_| name);
         error.inner.causes = value
             .get("causes")
             .and_then(Value::as_array)
@@ -234,7 +256,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "[{}] {}", self.inner.code.name, self.inner.message)?;
+        write!(formatter, "[{}] {}", self.code_name(), self.inner.message)?;
         for cause in &self.inner.causes {
             write!(formatter, "; caused by: {cause}")?;
         }
@@ -257,5 +279,8 @@ mod tests {
         let back = Error::from_json(&error.to_json());
         assert!(back.is(&code::FLINK_UNREACHABLE));
         assert_eq!(back.to_json(), error.to_json());
+        let own = Error::new(&code::SCRIPT_FAILED, "data is old").called("orders.stale");
+        let back = Error::from_json(&own.to_json());
+        assert_eq!((back.code_name(), back.code().name), ("orders.stale", "script.failed"));
     }
 }

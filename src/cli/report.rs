@@ -37,7 +37,7 @@ pub fn render(error: &Error, color: bool) -> String {
     if let Some(hint) = error.hint_text() {
         elements.push(Level::HELP.with_name("hint").message(normalize_untrusted_str(hint)).into());
     }
-    let group = Level::ERROR.primary_title(error.message()).id(error.code().name).elements(elements);
+    let group = Level::ERROR.primary_title(error.message()).id(error.code_name()).elements(elements);
     renderer.render(&[group])
 }
 
@@ -46,7 +46,7 @@ fn without_places(error: &Error, color: bool) -> String {
         true => ("\x1b[1;91m", "\x1b[1;96m", "\x1b[1m", "\x1b[0m"),
         false => ("", "", "", ""),
     };
-    let code = error.code().name;
+    let code = error.code_name();
     let mut text = format!("{red}error[{code}]{reset}{bold}: {}{reset}", normalize_untrusted_str(error.message()));
     for cause in error.causes() {
         text.push_str(&format!("\n{bold}caused by{reset}: {}", normalize_untrusted_str(cause)));

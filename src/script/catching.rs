@@ -14,7 +14,7 @@ use crate::base::code;
 /// Registers the error type, its getters, and the reading of Rhai's own errors.
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<ScriptError>("error");
-    engine.register_get("code", |error: &mut ScriptError| error.0.code().name.to_owned());
+    engine.register_get("code", |error: &mut ScriptError| error.0.code_name().to_owned());
     engine.register_get("message", |error: &mut ScriptError| error.0.message().to_owned());
     engine.register_get("hint", |error: &mut ScriptError| {
         error.0.hint_text().map_or(Dynamic::UNIT, |hint| hint.to_owned().into())

@@ -3,7 +3,7 @@
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 use serde_json::Value;
 
-use super::resolver::{Book, place};
+use super::resolver::{Book, STD, place};
 use super::syntax::{syntax, word_at};
 use super::unknown::{function_unknown, namespace_unknown, property_unknown, quoted, variable_unknown};
 use super::words::{self, Call};
@@ -80,6 +80,11 @@ pub(super) fn explain(engine: &Engine, book: &Book, fatal: &Fatal, error: &EvalA
         }
     }
     places.extend(frames.into_iter().rev());
+    // What the library found is seldom wrong there: the line that called it comes first.
+    let of_library = places.iter().take_while(|place| place.file.starts_with(STD)).count();
+    if of_library < places.len() {
+        places.rotate_left(of_library);
+    }
     text.with_places(places)
 }
 
@@ -171,8 +176,13 @@ fn thrown(value: &Dynamic) -> Error {
     };
     let text = |name: &str| map.get(name).filter(|value| !value.is_unit()).map(shown);
     let message = text("message").unwrap_or_else(|| shown(value));
-    let known = text("code").and_then(|name| code::find(&name));
+    let name = text("code").unwrap_or_default();
+    let known = code::find(&name);
     let mut error = Error::new(known.unwrap_or(&code::SCRIPT_FAILED), message);
+    let is_own = known.is_none() && is_code(&name);
+    if is_own {
+        error = error.called(name);
+    }
     if let Some(hint) = text("hint") {
         error = error.hint(hint);
     }
@@ -182,12 +192,19 @@ fn thrown(value: &Dynamic) -> Error {
         }
     }
     for (name, value) in map.iter().filter(|(name, _)| !matches!(name.as_str(), "message" | "hint" | "causes")) {
-        // The code of an error of ours is the error's own; one that the script made up is data.
-        if name != "code" || known.is_none() {
+        // What stands where codes do is the error's own; what is no code is data.
+        if name != "code" || known.is_none() && !is_own {
             error = error.with(name, json(value, 8));
         }
     }
     error
+}
+
+/// Whether a text has the form of a code, `area.what`.
+fn is_code(text: &str) -> bool {
+    let is_word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    text.len() <= 80 && text.contains('.') && text.split('.').all(is_word)
 }
 
 /// A value as text, short enough for a message.

@@ -65,6 +65,18 @@ fn a_jar_is_looked_into() {
         "jar_no_main",
         workspace.script("job::jar(\"quiet\", #{ jar: \"jars/jobs.jar\", main_class: \"com.acme.jobs.Quiet\" });")
     );
+    for (name, given) in [
+        ("launcher_misspelt", "\"com.acme.jobs.Clikcs\", #{}, #{ jar: \"jars/jobs.jar\" }"),
+        ("launcher_other_package", "\"com.acme.Quiet\", #{}, #{ jar: \"jars/jobs.jar\" }"),
+        ("launcher_option", "\"com.acme.jobs.Quiet\", #{}, #{ jars: [] }"),
+    ] {
+        let script = format!(
+            "launch();\n\nfn launch() {{\n    import \"std/launcher\" as launcher;\n    launcher::reflective(\"com.acme.Start\", {given});\n}}\n"
+        );
+        assert_snapshot!(name, workspace.script(&script));
+    }
+    assert_snapshot!("thrown_code", workspace.script("throw #{ code: \"orders.stale\", message: \"data is old\" };"));
+    assert!(workspace.tidegate(&["explain", "launcher.class"]).contains("exit code: 0"));
     workspace.write("jars/page.jar", "<html>404</html>");
     assert_snapshot!("jar_is_a_page", workspace.script("jar::open(\"jars/page.jar\");"));
     assert_snapshot!("jar_wrong_value", workspace.script("job::jar(\"x\", #{ jar: 12 });"));

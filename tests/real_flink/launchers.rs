@@ -72,7 +72,7 @@ pub(crate) fn every_job_of_a_module_is_deployed(cluster: &Cluster) {
     workspace.script("misspelt", script);
     let refused = workspace.tidegate(&["run", "misspelt"]);
     assert!(refused.err.contains("there is no class `com.exmaple.Orders`"), "{refused}");
-    assert!(refused.err.contains("it has: com.example.Orders"), "{refused}");
+    assert!(refused.err.contains("did you mean `com.example.Orders`?"), "{refused}");
 }
 
 /// Checks that each job has an operator of this name, which its class makes of its own name and its options.

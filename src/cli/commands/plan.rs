@@ -73,7 +73,7 @@ fn show(session: &Session<'_>, plan: &Plan) {
             terminal.data(&format!("         {line}\n"));
         }
         if let Some(error) = &change.blocked {
-            terminal.data(&format!("         error[{}]{}: {error}\n", error.code().name, place(error)));
+            terminal.data(&format!("         error[{}]{}: {error}\n", error.code_name(), place(error)));
             if let Some((place, text)) = error.places().first().and_then(|place| Some((place, place.excerpt.as_ref()?)))
             {
                 terminal.data(&format!("           {} | {}\n", place.line, text.trim()));
