@@ -36,6 +36,16 @@ pub fn cached(services: &Services, prepared: &Prepared) -> Result<Option<Build>>
     Ok(found.into_iter().find(|build| has_artifacts(services, build)))
 }
 
+/// The newest build of this very kind, where it has failed.
+///
+/// # Errors
+/// `state.*`.
+pub fn failed_before(services: &Services, prepared: &Prepared) -> Result<Option<Build>> {
+    let builds = services.store.builds(Some(prepared.project.shown()), usize::MAX)?;
+    let newest = builds.into_iter().find(|build| build.cache_key == prepared.key);
+    Ok(newest.filter(|build| build.status == BuildStatus::Failed))
+}
+
 /// Builds, or gives what was built before; the second value says which. A build that an earlier tidegate left running is ended
 /// first.
 ///
@@ -155,7 +165,8 @@ pub fn log(services: &Services, id: i64) -> Result<String> {
     Ok(services.secrets.mask(&String::from_utf8_lossy(&bytes)))
 }
 
-fn has_artifacts(services: &Services, build: &Build) -> bool {
+/// Whether everything that a build left is still kept.
+pub fn has_artifacts(services: &Services, build: &Build) -> bool {
     build.artifacts.iter().all(|built| artifact_path(&services.store, &built.sha256).is_file())
 }
 

@@ -63,6 +63,7 @@ fn needed(services: &Services) -> Result<Needed> {
     for set in read_lock(services)?.sets() {
         needed.add_closure(set, "tidegate.lock");
     }
+    name_older_builds(services, &mut needed)?;
     Ok(needed)
 }
 
@@ -104,7 +105,7 @@ fn of_open_runs(services: &Services, needed: &mut Needed) -> Result<()> {
 }
 
 /// How many builds of a project keep what they made, beside those that a job needs.
-const BUILDS_KEPT: usize = 5;
+pub const BUILDS_KEPT: usize = 5;
 
 /// What the newest builds of each project have made: each of them may be deployed again. An older one is built again.
 fn of_builds(services: &Services, needed: &mut Needed) -> Result<()> {
@@ -118,6 +119,20 @@ fn of_builds(services: &Services, needed: &mut Needed) -> Result<()> {
         if *count <= BUILDS_KEPT {
             for artifact in &build.artifacts {
                 needed.add(&artifact.sha256, &artifact.path, &format!("build {} of {}", build.id, build.project));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What older builds have made, and nobody needs: its names alone, so that it is known what is deleted.
+fn name_older_builds(services: &Services, needed: &mut Needed) -> Result<()> {
+    for build in services.store.builds(None, usize::MAX)? {
+        let commit = build.commit.get(..10).unwrap_or(&build.commit);
+        for artifact in &build.artifacts {
+            if !needed.0.contains_key(&artifact.sha256) {
+                let name = format!("{}, build {} of {}, commit {commit}", artifact.path, build.id, build.project);
+                needed.add(&artifact.sha256, &name, "");
             }
         }
     }

@@ -130,6 +130,33 @@ fn a_maven_project_is_built_once_and_its_commit_goes_with_the_revision() {
 }
 
 #[test]
+fn builds_beyond_the_newest_are_pruned_by_name_and_marked() {
+    let root = tempfile::tempdir().unwrap();
+    let (jobs, workspace) = shell_project(root.path(), "mkdir target; cat n > target/a.jar\n", "");
+    let mut commits = Vec::new();
+    for number in 1..=7 {
+        jobs.commit("next", &[("n", &format!("jar {number}\n"))]);
+        commits.push(jobs.head());
+        assert_eq!(workspace.run(&build("")).ok(), format!("{number} false"));
+    }
+    let prune =
+        |more: &[&str]| workspace.tidegate(&[&["artifacts", "prune", "--older-than", "0s"], more].concat()).ok();
+    let told = prune(&["--dry-run"]);
+    assert_eq!(prune(&[]), told);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 2, "five are kept: {told}");
+    for (build, commit) in [(1, &commits[0]), (2, &commits[1])] {
+        let name = format!("  6 B  target/a.jar, build {build} of jobs, commit {}", &commit[..10]);
+        assert!(lines.iter().any(|line| line.len() == 64 + name.len() && line.ends_with(&name)), "{told}");
+    }
+    let listed = workspace.tidegate(&["builds"]).ok();
+    let outcomes: Vec<bool> = listed.lines().skip(2).map(|line| line.contains("pruned: target/a.jar")).collect();
+    assert_eq!(outcomes, [false, false, false, false, false, true, true], "{listed}");
+    let json: serde_json::Value = serde_json::from_str(&workspace.tidegate(&["builds", "--json"]).ok()).unwrap();
+    assert_eq!((&json[4]["artifacts_kept"], &json[5]["artifacts_kept"]), (&true.into(), &false.into()));
+}
+
+#[test]
 fn what_decides_is_part_of_the_key_and_secrets_are_not_shown() {
     let root = tempfile::tempdir().unwrap();
     let script = "echo the token is $TOKEN\necho $TOKEN > token.jar\necho $MODE > out.jar\n";

@@ -26,6 +26,7 @@ pub(super) fn list(session: &Session<'_>, project: Option<&str>, limit: usize, j
                 "command": one.command,
                 "status": build::status(services, one),
                 "artifacts": one.artifacts,
+                "artifacts_kept": build::has_artifacts(services, one),
                 "error": one.error.as_deref().and_then(|error| serde_json::from_str::<Value>(error).ok()),
                 "run": format!("r{}", one.step.run),
                 "started_at": clock::rfc3339(one.started_at),
@@ -51,7 +52,8 @@ pub(super) fn list(session: &Session<'_>, project: Option<&str>, limit: usize, j
                 Some((code, cause)) => format!("{code}: {}", cut(cause, 80)),
                 None => {
                     let paths: Vec<&str> = one.artifacts.iter().map(|built| built.path.as_str()).collect();
-                    cut(&paths.join(", "), 100)
+                    let gone = if build::has_artifacts(services, one) { "" } else { "pruned: " };
+                    cut(&format!("{gone}{}", paths.join(", ")), 100)
                 }
             };
             let took = one.took().map(|millis| duration::show(std::time::Duration::from_millis(millis)));

@@ -221,7 +221,9 @@ pub(super) fn artifacts(session: &Session<'_>, command: Option<&ArtifactsCommand
     }
     let bytes = gone.iter().map(|kept| kept.bytes).sum();
     for kept in &gone {
-        session.terminal.data(&format!("{}  {}\n", kept.sha256, size(kept.bytes)));
+        let names = kept.names.join("; ");
+        let line = format!("{}  {}  {names}", kept.sha256, size(kept.bytes));
+        session.terminal.data(&format!("{}\n", line.trim_end()));
     }
     let artifacts = counted(gone.len(), "artifact");
     session.terminal.say(&match (gone.is_empty(), dry_run) {
