@@ -107,6 +107,7 @@ pub(super) async fn bring(
         }
         standing::superseded(services, job, &attempt, acting)?;
         // Before anything ends: what cannot start must not cost what runs.
+        state_guard::is_there(name, intent.rewind.as_deref())?;
         class_path::ensure(services, spec, &connection).await?;
         ready = Some(run_request::can_be_sent(services, &connection, spec, &attempt.incarnation).await?);
         upgrade::end(services, run, home, spec, &attempt, options).await?;

@@ -107,7 +107,7 @@ fn steps(options: &Options, intent: &Intent, look: &Look, action: Action) -> Vec
         step("record it".to_owned(), Class::Set);
         return steps;
     }
-    if look.is_down {
+    if look.down.is_some() {
         step("start the cluster".to_owned(), Class::Set);
     }
     let newest = look.newest.as_ref().map_or(0, |newest| newest.number);
