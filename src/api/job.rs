@@ -241,6 +241,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         fact("tasks_total", "How many tasks it has; 0 where that was not known yet."),
         fact("action", "What a deploy did: `created`, `unchanged`, `finished` or `rescaled`."),
         fact("restored_from", "The checkpoint that the attempt was started from; `()` where there was none."),
+        fact("back_to", "After a rollback: the revision that it went back to; else `()`."),
         fact("dropped_operators", "After a deploy with `allow_non_restored_state`: the operators whose state was left behind, as Flink's log names them; else `()`."),
         fact("checkpoint", "Its newest checkpoint or savepoint, where the handle comes of `stop` or `cancel`; else `()`."),
         fact("at", "When the facts were seen."),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::attempt::StepKey;
+use super::attempt::{Attempt, StepKey, Submission};
 use crate::base::clock::Millis;
 
 /// How a revision came to be.
@@ -68,15 +68,26 @@ pub fn changed_secrets<'a>(old: &SecretMarks, new: &'a SecretMarks) -> Vec<&'a s
     new.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
 }
 
-/// The revision that a rollback goes back to: the newest before the one that is desired now, whose job differs from it. A
-/// rollback counts as the revision that it went back to, so that the next one goes back further.
-pub fn before(revisions: &[Revision]) -> Option<&Revision> {
+/// The revision that a rollback goes back to: the newest before the one that is desired now, whose job differs from it and ran.
+/// A rollback counts as the revision that it went back to, so that the next one goes back further.
+pub fn before<'a>(revisions: &'a [Revision], attempts: &[Attempt]) -> Option<&'a Revision> {
     let newest = revisions.last()?;
     let mut current = newest;
     while let Some(origin) = current.origin.filter(|_| current.kind == RevisionKind::Rollback) {
         current = revisions.iter().find(|revision| revision.number == origin)?;
     }
-    revisions.iter().rev().find(|revision| revision.number < current.number && revision.spec_hash != newest.spec_hash)
+    let differs = |one: &&Revision| one.number < current.number && one.spec_hash != newest.spec_hash;
+    revisions.iter().rev().filter(differs).find(|one| ran(one, revisions, attempts))
+}
+
+/// Whether the job of a revision ever ran: an attempt at it was accepted, or one at another revision of the same job.
+pub fn ran(revision: &Revision, revisions: &[Revision], attempts: &[Attempt]) -> bool {
+    attempts.iter().filter(|attempt| attempt.submission == Submission::Accepted).any(|attempt| {
+        // One that was rescaled while it ran has a later revision now than it began with.
+        let begun = revisions.iter().rfind(|one| one.created_at <= attempt.created_at).map(|one| one.number);
+        let begun = begun.unwrap_or(attempt.revision).min(attempt.revision);
+        (begun..=attempt.revision).contains(&revision.number) || attempt.spec_hash == revision.spec_hash
+    })
 }
 
 #[cfg(test)]
@@ -93,23 +104,60 @@ mod tests {
             spec_hash: hash.to_owned(),
             secrets: SecretMarks::new(),
             step: StepKey { run: 1, path: String::new(), sequence: 0 },
-            created_at: 0,
+            created_at: number.into(),
         }
+    }
+
+    fn attempt(revision: &Revision, submission: Submission) -> Attempt {
+        let attempt = Attempt::new(revision, revision.number, String::new(), String::new(), String::new());
+        Attempt { submission, ..attempt }
+    }
+
+    fn all_ran(revisions: &[Revision]) -> Vec<Attempt> {
+        revisions.iter().map(|revision| attempt(revision, Submission::Accepted)).collect()
+    }
+
+    /// A rollback after [`all_ran`] goes to this one.
+    fn back(revisions: &[Revision]) -> Option<u32> {
+        before(revisions, &all_ran(revisions)).map(|revision| revision.number)
+    }
+
+    #[test]
+    fn what_never_ran_is_nothing_to_go_back_to() {
+        let all = [revision(1, "a", None), revision(2, "b", None), revision(3, "c", None)];
+        let with = |first, second| {
+            let attempts = [attempt(&all[0], first), attempt(&all[1], second), attempt(&all[2], Submission::Accepted)];
+            before(&all, &attempts).map(|revision| revision.number)
+        };
+        assert_eq!(with(Submission::Accepted, Submission::Refused), Some(1));
+        assert_eq!(with(Submission::Refused, Submission::GivenUp), None);
+        assert_eq!(with(Submission::Open, Submission::Accepted), Some(2));
+        // Labels that were changed while it ran have no attempt of their own.
+        let labelled = [revision(1, "a", None), revision(2, "a", None), revision(3, "c", None)];
+        let attempts = [attempt(&labelled[0], Submission::Accepted), attempt(&labelled[2], Submission::Accepted)];
+        assert_eq!(before(&labelled, &attempts).map(|revision| revision.number), Some(2));
+    }
+
+    #[test]
+    fn what_was_rescaled_while_it_ran_had_run_before() {
+        let all = [revision(1, "a", None), revision(2, "b", None)];
+        let rescaled = Attempt { created_at: 1, ..attempt(&all[1], Submission::Accepted) };
+        assert_eq!(before(&all, &[rescaled]).map(|revision| revision.number), Some(1));
     }
 
     #[test]
     fn a_rollback_goes_back_further_each_time_and_skips_what_is_the_same_job() {
         let mut all = vec![revision(1, "a", None)];
-        assert!(before(&all).is_none());
+        assert_eq!(back(&all), None);
         all.push(revision(2, "b", None));
         // Labels only.
         all.push(revision(3, "b", None));
         all.push(revision(4, "c", None));
-        assert_eq!(before(&all).unwrap().number, 3);
+        assert_eq!(back(&all), Some(3));
         all.push(revision(5, "b", Some(3)));
-        assert_eq!(before(&all).unwrap().number, 1);
+        assert_eq!(back(&all), Some(1));
         all.push(revision(6, "a", Some(1)));
-        assert!(before(&all).is_none());
+        assert_eq!(back(&all), None);
     }
 
     #[test]

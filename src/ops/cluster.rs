@@ -173,6 +173,15 @@ impl Clusters {
         Ok(Connection::new(name, Client::new(&url)?, is_local))
     }
 
+    /// A local cluster that is down, as it would be right after its start.
+    ///
+    /// # Errors
+    /// `cluster.unknown`, `cluster.unsupported`, and those of its settings.
+    pub fn as_started(&self, name: &str) -> Result<Connection> {
+        let settings = self.local(name)?.settings()?;
+        Ok(Connection::as_started(name, Client::new("http://127.0.0.1:0")?, settings))
+    }
+
     /// Starts a local cluster, or repairs what is missing of it; installs Flink and Java where they are missing.
     ///
     /// # Errors

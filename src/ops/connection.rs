@@ -1,5 +1,6 @@
 //! What tidegate asks of one cluster: its jobs, their checkpoints, and what it is set to.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,12 +25,36 @@ pub struct Connection {
     pub is_local: bool,
     /// The version of Flink, with the start of the JobManager that has told it.
     told: Arc<Mutex<Option<(String, Version)>>>,
+    /// What a local cluster that is down would be set to, and lists no job then; none where a JobManager is asked.
+    would_be: Option<Arc<BTreeMap<String, String>>>,
 }
 
 impl Connection {
     /// A way to talk to the cluster of this name.
     pub fn new(name: &str, client: Client, is_local: bool) -> Self {
-        Self { name: name.to_owned(), client, is_local, told: Arc::default() }
+        Self { name: name.to_owned(), client, is_local, told: Arc::default(), would_be: None }
+    }
+
+    /// A local cluster that is down, as it would be right after its start: what is decided by that is decided as by a run,
+    /// which starts it.
+    pub fn as_started(name: &str, client: Client, settings: BTreeMap<String, String>) -> Self {
+        Self { would_be: Some(Arc::new(settings)), ..Self::new(name, client, true) }
+    }
+
+    /// Whether nobody answers, since it is down.
+    pub fn is_down(&self) -> bool {
+        self.would_be.is_some()
+    }
+
+    /// A setting of the cluster.
+    ///
+    /// # Errors
+    /// `flink.*`.
+    pub async fn setting(&self, key: &str) -> Result<Option<String>> {
+        match &self.would_be {
+            Some(settings) => Ok(settings.get(key).cloned()),
+            None => self.client.setting(key).await,
+        }
     }
 
     /// The version of Flink. One start of a JobManager is one version: it is asked once for each `incarnation`, which the caller has
@@ -52,6 +77,9 @@ impl Connection {
     /// # Errors
     /// `flink.*`.
     pub async fn jobs(&self) -> Result<Vec<Listed>> {
+        if self.is_down() {
+            return Ok(Vec::new());
+        }
         Ok(self.client.jobs().await?.into_iter().map(listed).collect())
     }
 
@@ -204,7 +232,7 @@ impl Connection {
     pub async fn setting_of(&self, spec: &JobSpec, keys: &[&str]) -> Result<Option<String>> {
         for key in keys {
             let own = spec.setting(key);
-            let found = if own.is_some() { own } else { self.client.setting(key).await? };
+            let found = if own.is_some() { own } else { self.setting(key).await? };
             if found.is_some() {
                 return Ok(found);
             }

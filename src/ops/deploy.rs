@@ -12,7 +12,7 @@ use super::stability::{Gate, UNJUDGED, UNSTABLE};
 use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
-use super::{class_path, dependencies, ledger, left_behind, savepoint, secret_marks, state_guard, upgrade};
+use super::{class_path, dependencies, ledger, left_behind, left_down, savepoint, secret_marks, state_guard, upgrade};
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
@@ -56,8 +56,21 @@ impl Intent {
 /// Brings a job to a spec; whoever calls holds the job's lock. An unchanged job that lives costs one request.
 ///
 /// # Errors
-/// `job.exists_unmanaged`, `job.twin`, `job.state_unknown`, and those of [`upgrade::end`] and [`submit::drive`].
+/// `job.exists_unmanaged`, `job.twin`, `job.state_unknown`, and those of [`upgrade::end`] and [`submit::drive`]; with what they leave
+/// behind, where what ran was ended before.
 pub(super) async fn bring(
+    services: &Services,
+    run: &Run,
+    acting: &Acting,
+    spec: &JobSpec,
+    options: &Options,
+    intent: &Intent,
+) -> Result<Value> {
+    let brought = brought(services, run, acting, spec, options, intent).await;
+    brought.map_err(|error| left_down::told(services, run, spec, error))
+}
+
+async fn brought(
     services: &Services,
     run: &Run,
     acting: &Acting,
@@ -108,6 +121,7 @@ pub(super) async fn bring(
         }
         standing::superseded(services, job, &attempt, acting)?;
         // Before anything ends: what cannot start must not cost what runs.
+        state_guard::is_there(name, intent.rewind.as_deref())?;
         class_path::ensure(services, spec, &connection).await?;
         lock_in(services, spec, intent).await?;
         ready = Some(run_request::can_be_sent(services, &connection, spec, &attempt.incarnation).await?);

@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::ledger;
 use super::services::Services;
 use super::standing::submitted_spec;
+use super::unsettled;
 use crate::base::{Error, Result, clock, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::{Listed, is_terminal};
@@ -116,7 +117,30 @@ async fn of_job(
             say("foreign", format!("{} ({}) has the job's name and is not ours", listing.id, listing.state), hint);
         }
     }
-    let Some(newest) = newest.filter(|newest| newest.submission == Submission::Accepted) else { return Ok(()) };
+    let Some(newest) = newest else { return Ok(()) };
+    let number = newest.number;
+    let is_listed = listed.iter().any(|listing| listing.id == newest.flink_id);
+    if newest.submission == Submission::Open {
+        let seen = if is_listed { "the cluster has it" } else { "the cluster does not list it" };
+        let text =
+            format!("attempt {number} was sent at {}, and never answered; {seen}", clock::short(newest.created_at));
+        let hint = unsettled::goes_on(services, Some(newest.step.run))?;
+        say("unknown", text, hint.unwrap_or_else(|| "run its script again, which settles it".to_owned()));
+    }
+    if newest.submission != Submission::Accepted && !is_listed {
+        let how = match newest.submission {
+            Submission::Refused => "was refused",
+            Submission::GivenUp => "was given up",
+            Submission::Open | Submission::Accepted => return Ok(()),
+        };
+        if job.desired == "running" && ours.is_empty() {
+            let hint = format!(
+                "`tidegate history {name}` shows what ran before, and `tidegate rollback {name}` goes back to it"
+            );
+            say("missing", format!("it should run, and attempt {number} {how}"), hint);
+        }
+        return Ok(());
+    }
     let Some(live) = alive.iter().find(|listing| listing.id == newest.flink_id) else {
         let ended = listed.iter().find(|listing| listing.id == newest.flink_id);
         if let Some(ended) = ended.filter(|ended| ended.state == "FINISHED" && newest.end_state.is_none()) {
@@ -125,16 +149,22 @@ async fn of_job(
         }
         let end = ended.map(|listing| listing.state.clone());
         let end = end.or_else(|| newest.end_state.clone());
-        let is_done =
-            end.as_deref() == Some("FINISHED") && services.store.final_savepoint(job.id, newest.number)?.is_none();
+        let stopped = unsettled::stopped(services, newest)?;
+        let is_done = end.as_deref() == Some("FINISHED") && stopped.is_none();
         if job.desired == "running" && !is_done {
             let how = end.unwrap_or_else(|| "not there any more".to_owned());
-            let text = format!("it should run, and attempt {} is {how}", newest.number);
-            say(
-                "missing",
-                text,
-                format!("`tidegate logs {name}` shows why; `tidegate start {name}` goes on from its newest state"),
-            );
+            let mut text = format!("it should run, and attempt {number} is {how}");
+            let run = stopped.and_then(|stopped| stopped.run);
+            if let Some(run) = run {
+                text.push_str(&format!(": run r{run} stopped it, and started nothing since"));
+            }
+            let hint = match unsettled::goes_on(services, run)? {
+                Some(hint) => hint,
+                None => {
+                    format!("`tidegate logs {name}` shows why; `tidegate start {name}` goes on from its newest state")
+                }
+            };
+            say("missing", text, hint);
         }
         return Ok(());
     };

@@ -150,7 +150,9 @@ impl Journal {
         let result = act(&acting).map_err(|error| error.map_texts(&|text| self.secrets.mask(text)));
         let (status, outcome) = match &result {
             Ok(value) => (StepStatus::Done, value.to_string()),
-            Err(error) if leaves_open(error) => return result,
+            Err(error) if leaves_open(error) => {
+                return result.map_err(|error| with_numbers(error, self.run.id, path, sequence));
+            }
             Err(error) => (StepStatus::Failed, error.to_json().to_string()),
         };
         let outcome = self.secrets.mask(&outcome);
@@ -240,6 +242,15 @@ fn answer(step: &Step) -> Option<Result<Value>> {
             Err(error) => damaged(error),
         })),
     }
+}
+
+/// An error whose hint names the run that waits, and its step: whoever made it did not know them.
+fn with_numbers(error: Error, run: i64, path: &str, sequence: i64) -> Error {
+    let Some(hint) = error.hint_text() else { return error };
+    let hint = hint
+        .replace("tidegate resume RUN", &format!("tidegate resume r{run}"))
+        .replace("--step N=", &format!("--step {}=", number(path, sequence)));
+    error.hint(hint)
 }
 
 /// Whether an error says nothing about the effect: the step stays open, and `resume` goes on with it. Such an error

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::cluster::Start;
 use super::services::Services;
+use super::unsettled;
 use crate::base::{Result, clock};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::{Listed, Seen, conclude, is_terminal};
@@ -89,6 +90,17 @@ async fn look(services: &Services, cluster: &str) -> Look {
     }
 }
 
+/// What is said of a job that should run and was stopped for something that did not follow.
+fn half_done(services: &Services, job: &JobRow, attempt: &Attempt, state: &str) -> Result<Option<String>> {
+    if job.desired != "running" || state != "FINISHED" {
+        return Ok(None);
+    }
+    let Some(run) = unsettled::stopped(services, attempt)?.and_then(|stopped| stopped.run) else { return Ok(None) };
+    let goes_on = unsettled::goes_on(services, Some(run))?;
+    let goes_on = goes_on.unwrap_or_else(|| format!("`tidegate start {}` goes on from its savepoint", job.name));
+    Ok(Some(format!("run r{run} stopped it, and started nothing since: {goes_on}")))
+}
+
 /// One job as its cluster was just seen; what is to be recorded of that comes to `sightings`.
 fn describe(
     services: &Services,
@@ -120,9 +132,13 @@ fn describe(
     // What is held of its submission. That the cluster lists it says more.
     let held = match attempt.submission {
         Submission::Accepted => None,
-        Submission::Open => Some(("UNKNOWN", "is unanswered", ": resume its run, or run its script again")),
-        Submission::Refused => Some(("REFUSED", "was refused", "")),
-        Submission::GivenUp => Some(("GIVEN UP", "was given up", "")),
+        Submission::Open => {
+            let goes_on = unsettled::goes_on(services, Some(attempt.step.run))?;
+            let goes_on = goes_on.unwrap_or_else(|| "run its script again".to_owned());
+            Some(("UNKNOWN", "is unanswered", format!(": {goes_on}")))
+        }
+        Submission::Refused => Some(("REFUSED", "was refused", String::new())),
+        Submission::GivenUp => Some(("GIVEN UP", "was given up", String::new())),
     };
     let doubt = match (held, listed) {
         (None, _) => String::new(),
@@ -131,6 +147,7 @@ fn describe(
         }
         (Some((state, answer, what_to_do)), None) => {
             say(state, 0, 0, &format!("the last submission {answer}{what_to_do}"));
+            facts["submitted_at"] = clock::rfc3339(attempt.created_at).into();
             return Ok(facts);
         }
     };
@@ -144,14 +161,22 @@ fn describe(
             };
             sightings.push(Sighting { job: job.id, attempt: attempt.number, said: Some(said) });
             let partly = listed.state == "RUNNING" && !listed.really_running();
-            let note = if partly && doubt.is_empty() { "not all tasks run" } else { &doubt };
-            say(&listed.state, listed.tasks_running, listed.tasks_total, note);
+            let note = match (&doubt, half_done(services, job, attempt, &listed.state)?) {
+                (doubt, _) if !doubt.is_empty() => doubt.clone(),
+                (_, Some(half_done)) => half_done,
+                _ if partly => "not all tasks run".to_owned(),
+                _ => String::new(),
+            };
+            say(&listed.state, listed.tasks_running, listed.tasks_total, &note);
             facts["start_time"] = clock::rfc3339(listed.start_time).into();
             if is_terminal(&listed.state) {
                 facts["end_time"] = clock::rfc3339(listed.end_time).into();
             }
         }
-        Seen::Ended(state) => say(&state, 0, 0, "ended; Flink has forgotten it"),
+        Seen::Ended(state) => {
+            let half_done = half_done(services, job, attempt, &state)?;
+            say(&state, 0, 0, half_done.as_deref().unwrap_or("ended; Flink has forgotten it"));
+        }
         Seen::EndedUnseen => say("ENDED UNSEEN", 0, 0, "ended while nobody looked; Flink has forgotten how"),
         Seen::Vanished => say("VANISHED", 0, 0, "the JobManager restarted and does not know it"),
         Seen::Unreachable => {

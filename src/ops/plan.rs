@@ -89,6 +89,7 @@ async fn decided(
         }
         let change = if !standing::is_same_job(attempt, spec) || !rotated.is_empty() || intent.again {
             let ending = async {
+                state_guard::is_there(&spec.identity.job, intent.rewind.as_deref())?;
                 let ending = upgrade::check(services, connection, spec, attempt, options).await?;
                 if ending == Ending::StopWithSavepoint {
                     savepoint::folder(connection, attempt, &spec.identity.job).await?;
@@ -122,12 +123,17 @@ async fn decided(
         return Ok(Planned { change, facts });
     }
     let listing = newest.and_then(|newest| look.listed.iter().find(|listing| listing.id == newest.flink_id));
-    if let (Some(newest), Some(connection)) = (newest, &look.connection)
+    // A local cluster that is down is one that has just been started, and lists nothing.
+    let target = look.connection.as_ref().or(look.down.as_ref());
+    if let (Some(newest), Some(connection)) = (newest, target)
         && !intent.again
         && is_finished(newest, listing, spec)
         && !state_guard::may_have_been_stopped(services, newest)?
     {
-        let facts = facts::of(connection, spec, newest, listing, "finished");
+        let mut facts = facts::of(connection, spec, newest, listing, "finished");
+        if connection.is_down() {
+            facts["url"] = Value::Null;
+        }
         let notes = vec![format!("attempt {} has FINISHED with this spec", newest.number)];
         return Ok(Planned { change: Change::new(Action::Noop, &spec.identity.job, notes), facts });
     }
@@ -136,7 +142,7 @@ async fn decided(
         (Some(path), _) => Some(path.clone()),
         (None, Some(job)) => {
             let allowed = options.allow_state_loss.as_deref();
-            let asked: Vec<&Connection> = look.connection.iter().chain(&look.elsewhere).collect();
+            let asked: Vec<&Connection> = target.into_iter().chain(&look.elsewhere).collect();
             match state_guard::newest_state(services, &asked, job, allowed).await {
                 Ok(restored) => restored,
                 Err(error) => return Ok(blocked(services, spec, Action::Restart, newest, error)),
@@ -144,6 +150,9 @@ async fn decided(
         }
         _ => None,
     };
+    if let Err(error) = state_guard::is_there(&spec.identity.job, restored.as_deref()) {
+        return Ok(blocked(services, spec, Action::Restart, newest, error));
+    }
     let before = newest.filter(|newest| newest.submission == Submission::Accepted);
     let mut differences = Vec::new();
     if let Some(before) = before {

@@ -119,7 +119,7 @@ async fn takes_checkpoints(connection: Option<&Connection>, spec: &JobSpec, atte
     match (attempt.takes_checkpoints, &spec.program, connection) {
         (Some(takes), ..) => Ok(takes),
         (None, Program::Sql { .. }, Some(connection)) => {
-            Ok(connection.client.setting("execution.checkpointing.interval").await?.is_some())
+            Ok(connection.setting("execution.checkpointing.interval").await?.is_some())
         }
         (None, Program::Sql { .. }, None) => Ok(false),
         (None, Program::Jar { .. } | Program::Adopted { .. }, _) => Ok(true),

@@ -76,7 +76,11 @@ pub async fn perform(
     {
         return Ok(facts);
     }
-    deploy::bring(services, run, acting, &resolved.spec, options, &resolved.intent).await
+    let mut facts = deploy::bring(services, run, acting, &resolved.spec, options, &resolved.intent).await?;
+    if let Some(origin) = resolved.intent.origin {
+        facts["back_to"] = origin.into();
+    }
+    Ok(facts)
 }
 
 /// What a wish comes to, as far as the records tell. `step` is the one that performs it: what it has begun holds.
@@ -115,7 +119,7 @@ pub fn resolve(services: &Services, job: &JobRow, wish: Wish, step: Option<&Step
             (revision_spec(newest, &job.name)?, intent, None)
         }
         (Wish::Rollback { to, matching }, None) => {
-            let target = target(job, &revisions, to)?;
+            let target = target(job, &revisions, &services.store.attempts(job.id)?, to)?;
             let spec = revision_spec(target, &job.name)?;
             let state = if matching { Some(matching_state(services, job, target)?) } else { None };
             let note = state.as_ref().map(|state| state.1.clone());
@@ -143,22 +147,41 @@ fn died_in(services: &Services, newest: &Revision, to: Option<u32>) -> Result<bo
     Ok(is_it && has_died(services, newest.step.run)?)
 }
 
-fn target<'a>(job: &JobRow, revisions: &'a [Revision], to: Option<u32>) -> Result<&'a Revision> {
+fn target<'a>(job: &JobRow, revisions: &'a [Revision], attempts: &[Attempt], to: Option<u32>) -> Result<&'a Revision> {
     let found = match to {
         Some(number) => revisions.iter().find(|revision| revision.number == number),
-        None => revision::before(revisions),
+        None => revision::before(revisions, attempts),
     };
-    found.ok_or_else(|| {
-        let message = match to {
-            Some(number) => format!("`{}` has no revision {number}", job.name),
-            None => format!("`{}` has no revision before the one that is deployed", job.name),
-        };
-        Error::new(&code::JOB_NO_REVISION, message).hint(format!(
-            "`tidegate history {}` lists {}",
-            job.name,
-            counted(revisions.len(), "revision")
-        ))
-    })
+    let lists = format!("`tidegate history {}` lists {}", job.name, counted(revisions.len(), "revision"));
+    let refused = |message: String, hint: String| Error::new(&code::JOB_NO_REVISION, message).hint(hint);
+    match (found, to) {
+        (Some(one), _) if revision::ran(one, revisions, attempts) => Ok(one),
+        (Some(one), _) => {
+            let mut of_it = attempts.iter().rev().filter(|attempt| attempt.revision == one.number);
+            let why = match of_it.next() {
+                Some(attempt) => format!("attempt {} {}", attempt.number, answered(attempt.submission)),
+                None => "nothing was submitted".to_owned(),
+            };
+            let message = format!("revision {} of `{}` never ran: {why}", one.number, job.name);
+            Err(refused(message, format!("where it is meant to run, deploy it with its script; {lists}")))
+        }
+        (None, Some(number)) => Err(refused(format!("`{}` has no revision {number}", job.name), lists)),
+        (None, None) => {
+            let message =
+                format!("`{}` has no revision to go back to: no other ran before the one that is deployed", job.name);
+            Err(refused(message, lists))
+        }
+    }
+}
+
+/// What came of a submission, as a part of a sentence.
+fn answered(submission: Submission) -> &'static str {
+    match submission {
+        Submission::Open => "was never answered",
+        Submission::Accepted => "was accepted",
+        Submission::Refused => "was refused",
+        Submission::GivenUp => "was given up",
+    }
 }
 
 /// The newest whole state that an attempt with the target's spec had, and how old it is.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::fake_flink::FakeFlink;
+use crate::support::fake_flink::{FakeFlink, Fault, Reply};
 use crate::support::sandbox::{Ended, Sandbox};
 use crate::{checkpoint, done, first_id, lives_from, script, stage};
 
@@ -290,4 +290,37 @@ fn where_the_jobmanager_is_gone_the_newest_checkpoint_that_can_be_read_is_taken(
             .iter()
             .any(|path| path.ends_with("/chk-7"))
     );
+}
+
+/// Revision 1 was refused, 2 runs: there is nothing to go back to, and the one that runs is left alone.
+#[test]
+fn a_rollback_skips_what_never_ran() {
+    let flink = FakeFlink::start();
+    let (first, second, third) = (script(1, ""), script(2, ""), script(3, ""));
+    let files = [
+        ("templates/job.sql", crate::SQL),
+        ("scripts/first.rhai", first.as_str()),
+        ("scripts/second.rhai", second.as_str()),
+        ("scripts/third.rhai", third.as_str()),
+    ];
+    let sandbox = Sandbox::new(&format!("{{ kind: session, url: \"{}\" }}", flink.url()), &files);
+    flink.fault("POST", "/run", 1, Fault::AnswerBefore(Reply::errors(400, "java.lang.IllegalStateException: no")));
+    assert_eq!(sandbox.run(&["run", "first"]).code(), Some(1));
+    done(&sandbox.run(&["run", "second"]));
+    let none = sandbox.run(&["rollback", "steady"]);
+    fails(&none, "job.no_revision");
+    let named = sandbox.run(&["rollback", "steady", "--to", "1"]);
+    fails(&named, "job.no_revision");
+    assert!(named.said.contains("revision 1 of `steady` never ran: attempt 1 was refused"), "{}", named.said);
+    assert_eq!(flink.count("POST", "/stop"), 0);
+    // What ran is gone back to, over what was refused, and is named.
+    flink.fault("POST", "/run", 1, Fault::AnswerBefore(Reply::errors(400, "java.lang.IllegalStateException: no")));
+    assert_eq!(sandbox.run(&["run", "first"]).code(), Some(1));
+    let plan = sandbox.run(&["plan", "third"]);
+    assert!(plan.said.contains("a rollback would go to revision 2"), "{}", plan.said);
+    done(&sandbox.run(&["run", "third"]));
+    let back = sandbox.run(&["rollback", "steady"]);
+    done(&back);
+    let told = "`steady` (attempt 5) is started as revision 2 was, from file:/savepoints/";
+    assert!(back.said.contains(told), "{}", back.said);
 }

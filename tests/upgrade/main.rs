@@ -17,6 +17,7 @@ mod rescale;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
+mod told;
 mod vanished;
 
 use support::fake_flink::{FakeFlink, Fault, Reply};

@@ -35,8 +35,11 @@ pub(super) fn ps(session: &Session<'_>, environment: Option<&str>, json: bool) -
             let get = |name: &str| job.get(name).cloned().unwrap_or_default();
             let total = job.get("tasks_total").and_then(Value::as_u64).unwrap_or(0);
             let tasks = if total == 0 { String::new() } else { format!("{}/{total}", get("tasks_running")) };
-            let since =
-                job.get("end_time").or_else(|| job.get("start_time")).and_then(Value::as_str).unwrap_or_default();
+            let since = ["end_time", "start_time", "submitted_at"]
+                .iter()
+                .find_map(|name| job.get(name))
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             let since = since.split('.').next().unwrap_or_default().replace('T', " ");
             [
                 get("environment"),

@@ -50,7 +50,8 @@ if again.action == "unchanged" { log::info(which + " runs already"); }
 else if again.action == "finished" { log::info(which + " has FINISHED; `tidegate restart " + again.name + "` runs it again"); }
 else if again.action == "rescaled" { log::info(which + " runs with another parallelism, and was not restarted"); }
 else {
-    log::info(which + " is started from " + if again.restored_from == () { "nothing" } else { again.restored_from });
+    let how = if again.back_to == () { "" } else { " as revision " + again.back_to + " was," };
+    log::info(which + " is started" + how + " from " + if again.restored_from == () { "nothing" } else { again.restored_from });
     try { again.wait_for("RUNNING", "2m"); log::info(which + " is RUNNING"); }
     catch (e) { if e.code != "job.ended" || e.data.state != "FINISHED" { throw e; } log::info(which + " has FINISHED"); }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::cluster::{Cluster, settle};
 use super::install;
 use crate::base::{Error, Result, code};
 
@@ -148,6 +149,22 @@ pub(super) fn settings(wanted: &Wanted<'_>) -> Result<Settings> {
         format!("-XX:MaxMetaspaceSize={metaspace}m"),
     ]);
     Ok(Settings { entries, job_manager_flags, task_manager_flags })
+}
+
+impl Cluster {
+    /// Flink's settings that it would be started with, but for its ports.
+    ///
+    /// # Errors
+    /// `cluster.unsupported` for an option that cannot be set, `cluster.start_failed` for a folder that Flink cannot use.
+    pub fn settings(&self) -> Result<BTreeMap<String, String>> {
+        let directory = settle(&self.directory);
+        let ports = ["jobmanager.rpc.port", "rest.port", "rest.bind-port"];
+        let wanted =
+            Wanted { directory: &directory, slots: self.slots, options: &self.options, rest_port: 0, rpc_port: 0 };
+        let mut entries = settings(&wanted)?.entries;
+        entries.retain(|name, _| !ports.contains(&name.as_str()));
+        Ok(entries)
+    }
 }
 
 /// The name of Flink's configuration file: 1.19 brought a new one, and 2.0 reads no other.

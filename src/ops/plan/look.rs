@@ -20,8 +20,8 @@ pub(super) struct Look {
     pub(super) elsewhere: Option<Connection>,
     pub(super) listed: Vec<Listed>,
     pub(super) live: Option<(Connection, Listed, Attempt)>,
-    /// The cluster is a local one that is down.
-    pub(super) is_down: bool,
+    /// The cluster as it would be started, where it is a local one that is down.
+    pub(super) down: Option<Connection>,
     pub(super) notes: Vec<String>,
     pub(super) refused: Option<Error>,
 }
@@ -40,14 +40,14 @@ pub(super) async fn look(services: &Services, spec: &JobSpec) -> Result<Look> {
         elsewhere: None,
         listed: Vec::new(),
         live: None,
-        is_down: false,
+        down: None,
         notes: Vec::new(),
         refused: None,
     };
     match services.clusters.connect(&spec.cluster, Start::No).await {
         Ok(connection) => look.connection = Some(connection),
         Err(error) if error.is(&code::CLUSTER_DOWN) => {
-            look.is_down = true;
+            look.down = Some(services.clusters.as_started(&spec.cluster)?);
             look.notes.push(format!("the local cluster `{}` is down and would be started", spec.cluster));
         }
         Err(error) if error.is(&code::CLUSTER_UNKNOWN) => return Err(error),

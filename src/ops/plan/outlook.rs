@@ -77,6 +77,7 @@ pub(super) fn since(time: clock::Millis) -> u64 {
 fn rollback_to(services: &Services, spec: &JobSpec, intent: &Intent, look: &Look) -> Result<Option<u32>> {
     let Some(job) = &look.job else { return Ok(None) };
     let mut revisions = services.store.revisions(job.id)?;
+    let attempts = services.store.attempts(job.id)?;
     if let Some(newest) = revisions.last().filter(|_| job.spec != spec_text(spec).unwrap_or_default()) {
         let next = Revision {
             number: newest.number + 1,
@@ -88,7 +89,7 @@ fn rollback_to(services: &Services, spec: &JobSpec, intent: &Intent, look: &Look
         };
         revisions.push(next);
     }
-    Ok(revision::before(&revisions).map(|revision| revision.number))
+    Ok(revision::before(&revisions, &attempts).map(|revision| revision.number))
 }
 
 /// The step that ends an attempt.
@@ -106,7 +107,7 @@ fn steps(options: &Options, intent: &Intent, look: &Look, action: Action) -> Vec
         step("record it".to_owned(), Class::Set);
         return steps;
     }
-    if look.is_down {
+    if look.down.is_some() {
         step("start the cluster".to_owned(), Class::Set);
     }
     let newest = look.newest.as_ref().map_or(0, |newest| newest.number);

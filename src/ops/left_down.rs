@@ -1,0 +1,65 @@
+//! What is added to an error where a job was ended for something that then came to nothing: that it is down, where its state is,
+//! and what brings it back.
+
+use super::effect::leaves_open;
+use super::services::Services;
+use super::stability::UNSTABLE;
+use super::standing::{is_same_job, revision_spec, submitted_spec};
+use crate::base::{Error, Result};
+use crate::model::attempt::{Attempt, Submission};
+use crate::model::job_spec::{JobSpec, Program};
+use crate::model::run::Run;
+
+/// The error of a run that could not bring a job to a spec; with what it left behind, where it had ended what ran.
+pub(super) fn told(services: &Services, run: &Run, spec: &JobSpec, error: Error) -> Error {
+    // Of an open outcome nobody can say that nothing runs.
+    if leaves_open(&error) {
+        return error;
+    }
+    match ended(services, run, spec) {
+        Ok(Some((ended, command))) => add(error, &ended, command.as_deref()),
+        // What it adds is not worth losing the error itself.
+        Ok(None) | Err(_) => error,
+    }
+}
+
+/// The attempt that the run ended and nothing followed, and the command that starts its revision again.
+fn ended(services: &Services, run: &Run, spec: &JobSpec) -> Result<Option<(Attempt, Option<String>)>> {
+    let identity = &spec.identity;
+    let Some(job) = services.store.job(&identity.environment, &identity.job)? else { return Ok(None) };
+    let attempts = services.store.attempts(job.id)?;
+    let last = attempts.into_iter().rev().find(|attempt| attempt.submission != Submission::Refused);
+    let by = format!("run r{}", run.id);
+    let is_ended = |one: &Attempt| one.end_state.is_some() && one.end_asked_by.as_deref() == Some(by.as_str());
+    let Some(last) = last.filter(is_ended) else { return Ok(None) };
+    let is_adopted = matches!(submitted_spec(&last, &job.name)?.program, Program::Adopted { .. });
+    if is_adopted || last.verdict.as_deref() == Some(UNSTABLE) {
+        return Ok(Some((last, None)));
+    }
+    let revisions = services.store.revisions(job.id)?;
+    let newest = revisions.last().map(|newest| revision_spec(newest, &job.name)).transpose()?;
+    let command = match newest.is_some_and(|newest| is_same_job(&last, &newest)) {
+        true => format!("tidegate start {}", job.name),
+        false => format!("tidegate rollback {} --to {}", job.name, last.revision),
+    };
+    Ok(Some((last, Some(command))))
+}
+
+fn add(error: Error, ended: &Attempt, command: Option<&str>) -> Error {
+    let (how, what) = match ended.end_state.as_deref() {
+        Some("FINISHED") => ("stopped with a savepoint", "it"),
+        _ => ("cancelled", "its newest state"),
+    };
+    let state = match &ended.checkpoint {
+        Some(path) => format!("{what} is {path}"),
+        None => "it left no state".to_owned(),
+    };
+    let error =
+        error.caused_by(format!("attempt {} was {how} by this run, and nothing runs now; {state}", ended.number));
+    let Some(command) = command else { return error };
+    let back = format!("`{command}` brings back what ran, from its newest state");
+    match error.hint_text().map(str::to_owned) {
+        Some(hint) => error.hint(format!("{back}; to go on: {hint}")),
+        None => error.hint(back),
+    }
+}
