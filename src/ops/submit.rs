@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::refusal;
 use super::run_request::{self, RETAIN, RETENTION};
 use super::services::Services;
-use super::standing::live;
+use super::standing::none_lives;
 use super::upload;
 use crate::base::clock;
 use crate::base::{Error, Result, code};
@@ -60,9 +60,6 @@ pub async fn drive(
         deadline: Instant::now() + PATIENCE,
         pause: Duration::from_millis(100),
     };
-    if pursuit.doubt.is_some() {
-        pursuit.is_alone().await?;
-    }
     let payload = match upload::payload(services, spec) {
         Ok(payload) => payload,
         Err(error) => return Err(pursuit.stuck(error)?),
@@ -109,6 +106,10 @@ pub async fn drive(
                 Err(error) => return Err(pursuit.stuck(error)?),
             },
         };
+        match pursuit.is_alone().await? {
+            Alone::Yes => {}
+            Alone::Silent => continue,
+        }
         match connection.client.run_jar(&jar, request).await {
             Ok(Answer::Accepted { .. }) => return pursuit.accepted().await,
             // It had arrived before.
@@ -151,6 +152,13 @@ struct Pursuit<'a> {
     pause: Duration,
 }
 
+enum Alone {
+    /// Nothing else of the job lives.
+    Yes,
+    /// Nobody tells; a while was waited.
+    Silent,
+}
+
 enum Incarnation {
     /// The JobManager is the one the attempt is meant for, or nothing was sent yet.
     Same,
@@ -161,18 +169,24 @@ enum Incarnation {
 }
 
 impl Pursuit<'_> {
-    /// Somebody may have started the job by hand since: sent again, what had not arrived would be a second execution beside it.
-    async fn is_alone(&self) -> Result<()> {
+    /// Directly before each request: somebody may have started the job by hand since it was looked for, and what is sent would be a
+    /// second execution beside it. Before the first request that refuses the attempt; what may have arrived stays open.
+    async fn is_alone(&mut self) -> Result<Alone> {
         let listed = match self.connection.jobs().await {
             Ok(listed) => listed,
-            // Whoever does not answer now is waited for.
-            Err(error) if error.is(&code::FLINK_UNREACHABLE) => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.setback(error).await?;
+                return Ok(Alone::Silent);
+            }
         };
-        let arrived = listed.iter().any(|listing| listing.id == self.attempt.flink_id);
-        match live(self.services, &self.spec.identity, &self.connection.name, &listed) {
-            Err(error) if !arrived => Err(beside(self.attempt, self.spec, &error)),
-            _ => Ok(()),
+        if self.doubt.is_some() && listed.iter().any(|listing| listing.id == self.attempt.flink_id) {
+            // It has arrived: to ask for it again starts nothing.
+            return Ok(Alone::Yes);
+        }
+        match none_lives(self.services, &self.spec.identity, &self.connection.name, &listed) {
+            Ok(()) => Ok(Alone::Yes),
+            Err(error) if self.doubt.is_some() => Err(beside(self.attempt, self.spec, &error)),
+            Err(error) => Err(self.refused(error)?),
         }
     }
 

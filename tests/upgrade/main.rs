@@ -12,6 +12,7 @@ mod desired;
 mod doubt;
 mod gate;
 mod matrix;
+mod namesake;
 mod records;
 mod rescale;
 #[path = "../support/mod.rs"]
