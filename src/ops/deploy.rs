@@ -106,7 +106,6 @@ async fn brought(
     });
 
     let mut ready = None;
-    let mut ended = None;
     if let (Some(listing), Some(job)) = (live, &job) {
         let attempt = recognised(services, job, &listing)?;
         services.store.observe(job.id, attempt.number, &listing.state, listing.tasks_running, listing.tasks_total)?;
@@ -129,10 +128,8 @@ async fn brought(
         upgrade::end(services, run, home, spec, &attempt, options).await?;
         listed = home.jobs().await?;
         newest = services.store.attempt(job.id, attempt.number)?;
-        ended.clone_from(&newest);
         // The end took its time: what somebody started meanwhile would get a twin.
-        standing::none_lives(services, &spec.identity, &home.name, &listed)
-            .map_err(|error| standing::after_its_end(services, name, ended.as_ref(), error))?;
+        standing::none_lives(services, &spec.identity, &home.name, &listed)?;
     }
     if let (Some(own), Some(_)) = (&own, &job) {
         let listing = listed.iter().find(|listing| listing.id == own.flink_id);
@@ -167,9 +164,7 @@ async fn brought(
     let newest = newest.as_ref();
     let begin = Begin { run, spec, connection: &connection, revision: &revision, newest, is_watched };
     let (attempt, jar) = begin.attempt(services, restore, options.allow_non_restored_state, ready).await?;
-    submit::drive(services, &connection, &attempt, spec, Sent::Never { jar })
-        .await
-        .map_err(|error| standing::after_its_end(services, name, ended.as_ref(), error))?;
+    submit::drive(services, &connection, &attempt, spec, Sent::Never { jar }).await?;
     ledger::note_checkpointing(services, &connection, spec, &attempt).await?;
     let mut facts = facts::of(&connection, spec, &attempt, None, "created");
     if let Some(operators) = left_behind::operators(services, &connection, &attempt).await {

@@ -5,7 +5,7 @@ use super::effect::leaves_open;
 use super::services::Services;
 use super::stability::UNSTABLE;
 use super::standing::{is_same_job, revision_spec, submitted_spec};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::run::Run;
@@ -17,7 +17,7 @@ pub(super) fn told(services: &Services, run: &Run, spec: &JobSpec, error: Error)
         return error;
     }
     match ended(services, run, spec) {
-        Ok(Some((ended, command))) => add(error, &ended, command.as_deref()),
+        Ok(Some((ended, command))) => add(&spec.identity.job, error, &ended, command.as_deref()),
         // What it adds is not worth losing the error itself.
         Ok(None) | Err(_) => error,
     }
@@ -45,7 +45,7 @@ fn ended(services: &Services, run: &Run, spec: &JobSpec) -> Result<Option<(Attem
     Ok(Some((last, Some(command))))
 }
 
-fn add(error: Error, ended: &Attempt, command: Option<&str>) -> Error {
+fn add(name: &str, error: Error, ended: &Attempt, command: Option<&str>) -> Error {
     let (how, what) = match ended.end_state.as_deref() {
         Some("FINISHED") => ("stopped with a savepoint", "it"),
         _ => ("cancelled", "its newest state"),
@@ -54,6 +54,10 @@ fn add(error: Error, ended: &Attempt, command: Option<&str>) -> Error {
         Some(path) => format!("{what} is {path}"),
         None => "it left no state".to_owned(),
     };
+    if error.is(&code::JOB_EXISTS_UNMANAGED) || error.is(&code::JOB_TWIN) {
+        let way = beside(name, &error, ended);
+        return error.caused_by(format!("attempt {} was {how} by this run; {state}", ended.number)).hint(way);
+    }
     let error =
         error.caused_by(format!("attempt {} was {how} by this run, and nothing runs now; {state}", ended.number));
     let Some(command) = command else { return error };
@@ -61,5 +65,19 @@ fn add(error: Error, ended: &Attempt, command: Option<&str>) -> Error {
     match error.hint_text().map(str::to_owned) {
         Some(hint) => error.hint(format!("{back}; to go on: {hint}")),
         None => error.hint(back),
+    }
+}
+
+/// How to go on where somebody started the job meanwhile: nothing can be brought back beside that.
+fn beside(name: &str, error: &Error, ended: &Attempt) -> String {
+    match error.data().get("flink_id").and_then(serde_json::Value::as_str) {
+        Some(id) => format!(
+            "nothing was started in its place: cancel {id} with Flink's own tools and run the script again, it goes on from there; \
+             or `tidegate adopt {name} --id {id}` takes that one over, without the state of attempt {}",
+            ended.number
+        ),
+        None => "nothing was started in its place: cancel what should not be there with Flink's own tools, and run the script \
+                 again, it goes on from there"
+            .to_owned(),
     }
 }

@@ -83,30 +83,6 @@ pub(super) fn none_lives(services: &Services, identity: &Identity, cluster: &str
     .hint("nothing was started: run the script again, it looks at what is there then"))
 }
 
-/// What is refused after the job was ended for it costs what ran: that is said, and how to go on.
-pub(super) fn after_its_end(services: &Services, name: &str, ended: Option<&Attempt>, error: Error) -> Error {
-    let is_twin = error.is(&code::JOB_EXISTS_UNMANAGED) || error.is(&code::JOB_TWIN);
-    let Some(ended) = ended.filter(|_| is_twin) else { return error };
-    let stop = services.store.final_savepoint(ended.job, ended.number).ok().flatten();
-    let with = match (&stop, &ended.checkpoint) {
-        (Some(path), _) => format!("with the savepoint {path}"),
-        (None, Some(path)) => format!("and its newest state is {path}"),
-        (None, None) => "and left no state".to_owned(),
-    };
-    let adopt = error.data().get("flink_id").and_then(serde_json::Value::as_str);
-    let way = match adopt {
-        Some(id) => format!(
-            "nothing was started in its place: cancel {id} with Flink's own tools and run the script again, it goes on from there; \
-             or `tidegate adopt {name} --id {id}` takes that one over, without the state of attempt {}",
-            ended.number
-        ),
-        None => "nothing was started in its place: cancel what should not be there with Flink's own tools, and run the script \
-                 again, it goes on from there"
-            .to_owned(),
-    };
-    error.caused_by(format!("attempt {} of `{name}` was ended for this start, {with}", ended.number)).hint(way)
-}
-
 fn unmanaged(identity: &Identity, cluster: &str, listing: &Listed, why: &str) -> Error {
     Error::new(
         &code::JOB_EXISTS_UNMANAGED,

@@ -39,7 +39,7 @@ fn a_namesake_that_is_started_during_the_stop_gets_no_twin() {
         for text in [
             "error[job.exists_unmanaged]",
             &format!("already runs on `target` as {other}"),
-            "was ended for this start, with the savepoint file:/savepoints/",
+            "was stopped with a savepoint by this run; it is file:/savepoints/",
             &format!("/{stopped}/1/savepoint-"),
             &format!("tidegate adopt steady --id {other}"),
         ] {
@@ -64,7 +64,7 @@ fn a_namesake_that_is_started_during_the_cancel_gets_no_twin() {
     flink.release();
     let ended = process.wait();
     assert!(ended.said.contains("error[job.exists_unmanaged]"), "{}", ended.said);
-    assert!(ended.said.contains(&format!("and its newest state is {newest}")), "{}", ended.said);
+    assert!(ended.said.contains(&format!("its newest state is {newest}")), "{}", ended.said);
     assert_eq!(live(&flink), [other]);
 }
 
