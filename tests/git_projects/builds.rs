@@ -157,6 +157,37 @@ fn builds_beyond_the_newest_are_pruned_by_name_and_marked() {
 }
 
 #[test]
+fn a_plan_says_what_a_build_is_missing_and_an_apply_which_commit_was_pushed() {
+    let root = tempfile::tempdir().unwrap();
+    let (jobs, workspace) =
+        shell_project(root.path(), "test ! -e broken || exit 3\nmkdir target; cat n > target/a.jar\n", "");
+    let script = format!("{}\nstate::set(\"jar\", b.artifact().sha256);", build(""));
+    jobs.commit("first", &[("n", "1\n")]);
+    let planned = |more: &[&str]| {
+        workspace.write("scripts/it.rhai", &script);
+        workspace.tidegate(&[&["plan", "it"], more].concat())
+    };
+    let unbuilt = planned(&[]);
+    assert!(unbuilt.out.contains("it is not built yet: a run of a script that ends here builds"), "{unbuilt:?}");
+    assert!(!unbuilt.out.contains("of the same commit failed"), "{unbuilt:?}");
+    assert_eq!(workspace.run(&build("")).ok(), "1 false");
+    let first = jobs.head();
+    let written = planned(&["-o", "plan.json"]);
+    assert!(written.err.contains("written to plan.json"), "{written:?}");
+    let second = jobs.commit("second", &[("n", "2\n"), ("broken", "")]);
+    let applied = workspace.tidegate(&["apply", "plan.json"]);
+    let moved =
+        format!("`jobs` (its own branch) is at {} now, and the plan was made for {}", &second[..10], &first[..10]);
+    let said = &applied.err;
+    assert!(applied.code == Some(1) && said.contains("error[plan.changed]"), "{applied:?}");
+    assert!(said.contains(&moved) && said.contains("of a build that is not there yet"), "{said}");
+    assert!(!said.contains("cannot be applied"), "{said}");
+    workspace.run(&build("")).fails("build.failed");
+    let planned = planned(&[]);
+    assert!(planned.out.contains("build 2 of the same commit failed: "), "{planned:?}");
+}
+
+#[test]
 fn what_decides_is_part_of_the_key_and_secrets_are_not_shown() {
     let root = tempfile::tempdir().unwrap();
     let script = "echo the token is $TOKEN\necho $TOKEN > token.jar\necho $MODE > out.jar\n";
