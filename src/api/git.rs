@@ -15,6 +15,7 @@ use super::marked::{MARK, mark, unmark};
 use super::planner::Planner;
 use super::types::{Receives, options};
 use crate::base::secret::SecretText;
+use crate::base::wording::cut;
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::class::Class;
 use crate::model::git_project::{Credentials, GitProject, Key, TIMEOUT, Wanted};
@@ -269,6 +270,9 @@ fn credentials(call: &Call<'_>, given: CredentialOptions) -> Result<Credentials>
 
 fn fetched(call: &Call<'_>, source: &GitProject) -> Result<Value> {
     let commit = call.host.wait(projects::fetch(&call.host.services, source))?;
+    if let Some(planner) = &call.host.planner {
+        planner.tell_project(format!("`{}` ({})", source.shown(), source.wanted.text()), &commit);
+    }
     Ok(json!({
         MARK: KIND,
         "name": source.shown(),
@@ -361,6 +365,15 @@ fn plan_build(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     }
     let project = prepared.project.shown();
     let short = prepared.commit.get(..10).unwrap_or(&prepared.commit);
-    planner.tell_call(call, vec![format!("builds `{project}` at {short}: `{}`", prepared.command)]);
+    let mut notes = vec![format!("builds `{project}` at {short}: `{}`", prepared.command)];
+    if let Some(failed) = build::failed_before(services, &prepared)? {
+        let why = failed.error.as_deref().and_then(|error| serde_json::from_str(error).ok());
+        let why = why.map(|error| Error::from_json(&error));
+        let why = why.as_ref().map(|error| error.causes().first().map_or(error.message(), String::as_str));
+        let why = why.map(|why| format!(": {}", cut(why, 160))).unwrap_or_default();
+        notes.push(format!("build {} of the same commit failed{why}", failed.id));
+    }
+    notes.push("it is not built yet: a run of a script that ends here builds and deploys nothing, and a plan then shows the rest".to_owned());
+    planner.tell_call(call, notes);
     Ok(Build::planned(project, &prepared.project.url, &prepared.commit, &prepared.command))
 }

@@ -39,7 +39,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             .on(Type::Jar)
             .docs(
                 "The full names of its classes, sorted, those of the jars in its `lib/` included: all that objects can be made of, or those \
-                 for which every key holds. Names are full or short; superclasses and interfaces are followed as far as they are in the jar.",
+                 for which every key holds. Names are full or short; superclasses and interfaces are followed as far as they are in the jar, in those of `class_path`, or Flink's own.",
                 "let jar = jar::open(\"jars/count.jar\");\nfor name in jar.classes(#{ in_package: \"com.example\" }) { print(name); }",
             )
             .errors(&[&code::ARGUMENT_INVALID, &code::FILE_NOT_FOUND, &code::FILE_INVALID]),
@@ -82,6 +82,9 @@ options! {
         annotated_with: Option<String>,
         /// a package, with those below it
         in_package: Option<String>,
+        /// other jars, which tell what superclasses and interfaces extend that are not in this one
+        #[serde(default)]
+        class_path: Vec<Value> => Type::ListOf(&Type::File),
         /// abstract classes and interfaces, too
         r#abstract: Option<bool>,
     }
@@ -170,7 +173,15 @@ fn read_fact(call: &mut Call<'_>) -> Result<Dynamic> {
 fn classes(call: &mut Call<'_>) -> Result<Dynamic> {
     let jar = this(call)?;
     let options: ClassesOptions = read(call.name, call.json(1)?)?;
-    let classes = jar.classes(call)?;
+    let mut classes = jar.classes(call)?;
+    if !options.class_path.is_empty() {
+        let mut others = Vec::new();
+        for file in &options.class_path {
+            let file = artifact::given(call, "option `class_path`", file)?;
+            others.push(jar::classes(&call.host.services, &file)?);
+        }
+        classes = Arc::new(Classes::clone(&classes).beside(others));
+    }
     let filter = Filter {
         implements: options.implements,
         extends: options.extends,
@@ -190,8 +201,16 @@ fn classes(call: &mut Call<'_>) -> Result<Dynamic> {
             if let Some(meant) = classes.meant_by(name) {
                 let message =
                     format!("{}: `{key}` is `{name}`, which nothing in `{}` is named", call.name, jar.file.path);
-                return Err(Error::new(&code::ARGUMENT_INVALID, message).hint(format!("did you mean `{meant}`?")));
+                return Err(Error::new(&code::ARGUMENT_INVALID, message).hint(format!(
+                    "did you mean `{meant}`? What lies in another jar is known when that is given: `class_path: [\"jars/...\"]`"
+                )));
             }
+        }
+        if let Some(package) = &filter.in_package
+            && let Some(meant) = classes.package_meant_by(package)
+        {
+            let message = format!("{}: nothing in `{}` lies in the package `{package}`", call.name, jar.file.path);
+            return Err(Error::new(&code::ARGUMENT_INVALID, message).hint(format!("did you mean `{meant}`?")));
         }
     }
     Ok(Dynamic::from_array(found.into_iter().map(Dynamic::from).collect()))

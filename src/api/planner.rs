@@ -36,6 +36,8 @@ pub struct Planner {
     entries: Mutex<Vec<Entry>>,
     /// In what `tidegate.lock` would change.
     lock: Mutex<Vec<String>>,
+    /// The commits that git projects were seen at: `jobs` (branch main).
+    projects: Mutex<BTreeMap<String, String>>,
     /// The handles that this plan gave, by job.
     jobs: Mutex<BTreeMap<String, Value>>,
 }
@@ -82,6 +84,16 @@ impl Planner {
     /// In what `tidegate.lock` would change.
     pub fn lock(&self) -> Vec<String> {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes at which commit a git project was seen.
+    pub fn tell_project(&self, project: String, commit: &str) {
+        self.projects.lock().unwrap_or_else(PoisonError::into_inner).insert(project, commit.to_owned());
+    }
+
+    /// The commits that git projects were seen at.
+    pub fn projects(&self) -> BTreeMap<String, String> {
+        self.projects.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The handle of a job that this plan would change.

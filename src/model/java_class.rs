@@ -1,12 +1,32 @@
 //! What a class in a jar is, and which classes of a jar somebody asks for.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::LazyLock;
 
 use crate::base::suggest;
 
 const INTERFACE: u16 = 0x0200;
 const ABSTRACT: u16 = 0x0400;
 const SYNTHETIC: u16 = 0x1000;
+
+/// What the interfaces and base classes of Flink that jobs and connectors are made of extend, a line each, as Flink 1.20 has
+/// it: the name, the superclass, the interfaces. No jar of a job holds them.
+const OF_FLINK: &str = include_str!("flink_types.txt");
+
+static FLINK: LazyLock<Vec<JavaClass>> = LazyLock::new(|| {
+    let full = |name: &str| format!("org.apache.flink.{name}");
+    let class = |line: &str| {
+        let mut words = line.split(' ');
+        let (name, superclass, interfaces) = (words.next()?, words.next()?, words.next()?);
+        Some(JavaClass {
+            name: full(name),
+            superclass: (superclass != "-").then(|| full(superclass)),
+            interfaces: interfaces.split(',').filter(|one| *one != "-").map(full).collect(),
+            ..JavaClass::default()
+        })
+    };
+    OF_FLINK.lines().filter_map(class).collect()
+});
 
 /// A class, an interface, an enum or an annotation of a jar.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,6 +78,8 @@ pub struct Filter {
 pub struct Classes {
     /// Sorted by name, each name once.
     sorted: Vec<JavaClass>,
+    /// Those of other jars, which tell what the own ones extend, and are not asked for.
+    beyond: Vec<JavaClass>,
 }
 
 impl Classes {
@@ -67,7 +89,19 @@ impl Classes {
         // In jars they are nearly sorted: a stable sort is quick at that, and leaves the first in front.
         sorted.sort_by(|one, other| one.name.cmp(&other.name));
         sorted.dedup_by(|later, earlier| later.name == earlier.name);
-        Self { sorted }
+        Self { sorted, beyond: Vec::new() }
+    }
+
+    /// These classes, whose superclasses and interfaces are followed into those of other jars.
+    #[must_use]
+    pub fn beside(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        self.beyond.extend(others.into_iter().flat_map(|other| other.sorted));
+        self
+    }
+
+    /// All classes that tell what extends what: the own ones, those of other jars, and Flink's.
+    fn telling(&self) -> impl Iterator<Item = &JavaClass> {
+        self.sorted.iter().chain(&self.beyond).chain(FLINK.iter())
     }
 
     /// One class, by its full name.
@@ -116,12 +150,12 @@ impl Classes {
     /// as an interface.
     fn and_below(&self, is_one: impl Fn(&JavaClass) -> bool) -> HashSet<&str> {
         let mut below: HashMap<&str, Vec<&JavaClass>> = HashMap::new();
-        for class in &self.sorted {
+        for class in self.telling() {
             for above in class.superclass.iter().chain(&class.interfaces) {
                 below.entry(above).or_default().push(class);
             }
         }
-        let mut open: Vec<&JavaClass> = self.iter().filter(|class| is_one(class)).collect();
+        let mut open: Vec<&JavaClass> = self.telling().filter(|class| is_one(class)).collect();
         let mut found = HashSet::new();
         while let Some(class) = open.pop() {
             // A file can claim anything, circles too.
@@ -142,7 +176,6 @@ impl Classes {
         let extending = below(&filter.extends, |class| class.superclass.as_slice());
         let is_in = |found: &Option<HashSet<&str>>, name: &str| found.as_ref().is_none_or(|found| found.contains(name));
         let carries = |class: &JavaClass, wanted: &str| class.annotations.iter().any(|name| is_named(name, wanted));
-        let lies_in = |name: &str, package: &str| name.strip_prefix(package).is_some_and(|rest| rest.starts_with('.'));
         let fits = |class: &&JavaClass| {
             class.is_named()
                 && (filter.with_abstract || class.is_concrete())
@@ -154,8 +187,24 @@ impl Classes {
         self.iter().filter(fits).map(|class| class.name.clone()).collect()
     }
 
+    /// The package that was meant by one in which, and below which, nothing lies; none where something does, or none is near.
+    pub fn package_meant_by(&self, package: &str) -> Option<String> {
+        if self.iter().any(|class| lies_in(&class.name, package)) {
+            return None;
+        }
+        let mut known = BTreeSet::new();
+        for class in self.iter() {
+            let mut rest = class.name.as_str();
+            while let Some((above, _)) = rest.rsplit_once('.') {
+                known.insert(above);
+                rest = above;
+            }
+        }
+        suggest::nearest(package, known).map(str::to_owned)
+    }
+
     /// The name that was meant by one that stands nowhere in the jar, neither as a class nor as what a class extends,
-    /// implements or carries; none where it stands there, or none is near.
+    /// implements or carries, and is none of Flink's that are known; none where it stands there, or none is near.
     pub fn meant_by(&self, name: &str) -> Option<String> {
         let mut known: BTreeSet<&str> = BTreeSet::new();
         for class in self.iter() {
@@ -163,7 +212,12 @@ impl Classes {
             known
                 .extend(class.superclass.iter().chain(&class.interfaces).chain(&class.annotations).map(String::as_str));
         }
-        if known.iter().any(|one| is_named(one, name)) {
+        let beyond = self.beyond.iter().chain(FLINK.iter());
+        let mut names = beyond.flat_map(|class| {
+            let above = class.superclass.iter().chain(&class.interfaces).chain(&class.annotations);
+            std::iter::once(&class.name).chain(above).map(String::as_str)
+        });
+        if known.iter().any(|one| is_named(one, name)) || names.any(|one| is_named(one, name)) {
             return None;
         }
         let is_short = !name.contains('.');
@@ -198,6 +252,11 @@ impl Classes {
         });
         found.into_iter().map(|class| class.name.as_str()).collect()
     }
+}
+
+/// Whether a class lies in a package, or in one below it.
+fn lies_in(name: &str, package: &str) -> bool {
+    name.strip_prefix(package).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// The name without its package and the classes that it lies in.
@@ -257,6 +316,33 @@ mod tests {
         assert_eq!(find(Filter { in_package: Some("a".into()), ..Filter::default() }).len(), 3);
         // It claims to extend itself.
         assert_eq!(find(Filter { extends: Some("ab.Other".into()), ..Filter::default() }), ["ab.Other"]);
+    }
+
+    #[test]
+    fn superclasses_are_followed_beyond_the_jar() {
+        let factories = "org.apache.flink.table.factories";
+        let source = format!("{factories}.DynamicTableSourceFactory");
+        let kafka = || Classes::new([class("k.Kafka", "a.Base", &[source.as_str()]), class("k.Other", "a.Base", &[])]);
+        let implements = |name: &str| Filter { implements: Some(name.to_owned()), ..Filter::default() };
+        for name in ["DynamicTableFactory", "Factory", "org.apache.flink.table.factories.DynamicTableFactory"] {
+            assert_eq!(kafka().find(&implements(name)), ["k.Kafka"], "{name}");
+            assert_eq!(kafka().meant_by(name), None);
+        }
+        assert_eq!(kafka().find(&implements("DynamicTableSinkFactory")), [""; 0]);
+        // What only another jar tells is known when it is given, and its classes are not among what is found.
+        assert_eq!(kafka().find(&implements("Job")), [""; 0]);
+        assert_eq!(kafka().beside([jar()]).find(&implements("Job")), ["k.Kafka", "k.Other"]);
+        assert_eq!(kafka().beside([jar()]).meant_by("Job"), None);
+        assert!(
+            FLINK.len() > 100 && FLINK.iter().all(|class| class.superclass.is_some() || !class.interfaces.is_empty())
+        );
+    }
+
+    #[test]
+    fn a_misspelt_package_has_a_near_name() {
+        for (package, near) in [("a.c", Some("a.b")), ("a", None), ("a.b", None), ("org.apache", None)] {
+            assert_eq!(jar().package_meant_by(package).as_deref(), near, "{package}");
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::cluster::Definition;
 use super::connection::Connection;
+use super::damaged;
 use super::inputs::artifact_path;
 use super::jar::{facts_name, facts_path};
 use super::services::Services;
-use super::upload::named;
 use crate::base::{Error, Result, code, counted, suggest};
 use crate::drivers::{flink::Version, jar};
 use crate::model::class_path::{Clash, JarFacts, Named, Provided, clashes, shown, two_versions};
@@ -67,7 +67,7 @@ impl Lack {
 /// error here, but among the findings.
 pub async fn check(services: &Services, spec: &JobSpec, connection: Option<&Connection>) -> Result<Findings> {
     let artifacts = spec.class_path();
-    let facts = facts(services, spec, &artifacts)?;
+    let facts = facts(services, &artifacts)?;
     let jars: Vec<Named<'_>> =
         artifacts.iter().zip(&facts).map(|(artifact, facts)| Named { path: &artifact.path, facts }).collect();
     let mut findings = Findings::default();
@@ -101,12 +101,12 @@ pub async fn ensure(services: &Services, spec: &JobSpec, connection: &Connection
     findings.refusal.map_or(Ok(()), Err)
 }
 
-fn facts(services: &Services, spec: &JobSpec, artifacts: &[Artifact]) -> Result<Vec<JarFacts>> {
+fn facts(services: &Services, artifacts: &[Artifact]) -> Result<Vec<JarFacts>> {
     let paths: Vec<(PathBuf, PathBuf)> = artifacts
         .iter()
         .map(|artifact| (artifact_path(&services.store, &artifact.sha256), facts_path(services, &artifact.sha256)))
         .collect();
-    jar::all_kept(&paths).map_err(|error| error.map_texts(&|text| named(services, spec, text)))
+    jar::all_kept(&paths).map_err(|error| damaged::explained(services, artifacts, error))
 }
 
 fn warn(findings: &mut Findings, mut warnings: Vec<String>, of: &str) {

@@ -179,7 +179,9 @@ pub(super) fn keep_artifact(store: &Store, source: &Path, shown: &str) -> Result
     };
     let sha256 = sha256_file(source).map_err(unreadable)?;
     let target = artifact_path(store, &sha256);
-    if !target.exists() {
+    let length = |path: &Path| std::fs::metadata(path).ok().map(|found| found.len());
+    // A copy that was cut off is taken anew.
+    if length(&target) != length(source) {
         keep(source, &target).map_err(|error| {
             Error::new(&code::STATE_IO, format!("{} cannot be written", target.display())).caused_by(error)
         })?;

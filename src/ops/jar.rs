@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::damaged;
 use super::inputs::artifact_path;
 use super::services::Services;
 use crate::base::{Error, Result, hash};
@@ -27,6 +28,10 @@ pub struct About {
 pub fn about(services: &Services, artifact: &Artifact) -> Result<About> {
     let path = artifact_path(&services.store, &artifact.sha256);
     let read = || {
+        // Whoever opens a jar goes by what is in it: it has to be the one that its hash names.
+        if damaged::is_damaged(services, artifact) {
+            return Err(damaged::error(services, artifact));
+        }
         let manifest = jar::manifest(&mut jar::open(&path)?)?;
         let bytes = std::fs::metadata(&path).map_err(|error| jar::not_there(&path, &error))?.len();
         let main_class = manifest.main_class().map(str::to_owned);
@@ -66,8 +71,6 @@ pub(super) fn facts_name(path: &std::path::Path) -> Option<String> {
     Some(hash::sha256(format!("{} {} {changed}", path.display(), metadata.len()).as_bytes()))
 }
 
-/// The error with the user's own path in place of the file name of the store.
 fn known(services: &Services, artifact: &Artifact, error: Error) -> Error {
-    let stored = artifact_path(&services.store, &artifact.sha256).display().to_string();
-    error.map_texts(&|text| text.replace(&stored, &artifact.path))
+    damaged::explained(services, std::slice::from_ref(artifact), error)
 }

@@ -10,6 +10,7 @@ pub mod capability;
 pub mod class_path;
 pub mod cluster;
 pub mod connection;
+mod damaged;
 pub mod decide;
 pub mod dependencies;
 pub mod deploy;

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::damaged;
 use super::inputs::artifact_path;
 use super::services::Services;
 use crate::base::{Error, Result, code};
@@ -52,7 +53,7 @@ impl Upload<'_> {
             Program::Jar { jar, .. } => payload::jar_payload(&path(&jar.sha256), &libraries),
             Program::Sql { .. } | Program::Adopted { .. } => payload::sql_payload(&libraries),
         };
-        let built = built.map_err(|error| error.map_texts(&|text| named(self.services, self.spec, text)))?;
+        let built = built.map_err(|error| damaged::explained(self.services, &self.spec.class_path(), error))?;
         match built.name == self.name {
             true => Ok(built),
             false => Err(self.damaged()),
@@ -61,12 +62,10 @@ impl Upload<'_> {
 
     /// Somebody changed a file of the store: its bytes are not those that its name says.
     fn damaged(&self) -> Error {
-        let changed = self.spec.artifacts().map(|sha256| (sha256, artifact_path(&self.services.store, sha256)));
-        let mut changed =
-            changed.filter(|(sha256, path)| crate::base::hash::sha256_file(path).is_ok_and(|found| found != *sha256));
-        let path = changed.next().map_or_else(String::new, |(_, path)| format!(": {}", path.display()));
-        Error::new(&code::FILE_INVALID, format!("a file of the artifact store is not what it was{path}"))
-            .hint("delete it and deploy again: it is taken anew from where it came from")
+        let artifacts = self.spec.class_path();
+        let message = "a file of the artifact store changed while it was read";
+        let error = Error::new(&code::FILE_INVALID, message).hint("deploy again");
+        damaged::explained(self.services, &artifacts, error)
     }
 }
 
@@ -114,12 +113,5 @@ pub fn main_class(services: &Services, spec: &JobSpec) -> Result<Option<String>>
     let places: Vec<_> = spec.libraries().map(path).collect();
     let places: Vec<_> = places.iter().map(PathBuf::as_path).collect();
     let found = entry_class(&path(&jar.sha256), &places, main_class.as_deref());
-    found.map(Some).map_err(|error| error.map_texts(&|text| named(services, spec, text)))
-}
-
-/// A text with the names that a user knows in place of the paths in the store, which say nothing to anybody.
-pub(super) fn named(services: &Services, spec: &JobSpec, text: &str) -> String {
-    spec.class_path().iter().fold(text.to_owned(), |text, jar| {
-        text.replace(&artifact_path(&services.store, &jar.sha256).display().to_string(), &jar.path)
-    })
+    found.map(Some).map_err(|error| damaged::explained(services, &spec.class_path(), error))
 }

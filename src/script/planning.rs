@@ -22,6 +22,8 @@ pub struct Plan {
     pub entries: Vec<Entry>,
     /// In what `tidegate.lock` would change.
     pub lock: Vec<String>,
+    /// The commits that git projects were seen at.
+    pub projects: BTreeMap<String, String>,
     /// Where the plan ends before the script does, and why.
     pub end: Option<Error>,
     /// The error that the script would end with.
@@ -77,7 +79,8 @@ pub fn plan(
         entry.change.blocked = entry.change.blocked.take().map(|error| error.map_texts(&mask));
     }
     let lock = host.planner.as_ref().map(crate::api::planner::Planner::lock).unwrap_or_default();
-    Ok(Plan { entries, lock, end, error })
+    let projects = host.planner.as_ref().map(crate::api::planner::Planner::projects).unwrap_or_default();
+    Ok(Plan { entries, lock, projects, end, error })
 }
 
 fn entries(host: &Arc<Host>) -> Vec<Entry> {

@@ -61,6 +61,20 @@ fn a_jar_is_looked_into() {
         |options: &str| workspace.script(&format!("print(jar::open(\"jars/jobs.jar\").classes(#{{ {options} }}));"));
     assert_snapshot!("jar_unknown_option", classes("implement: \"UserBehavior\""));
     assert_snapshot!("jar_misspelt_class", classes("implements: \"UserBehaviour\""));
+    assert_snapshot!("jar_misspelt_package", classes("in_package: \"com.acem.jobs\""));
+    jar(&workspace, "jars/other.jar", &[ClassWriter::new("com.other.Late").extends("com.acme.jobs.Clicks")], &[]);
+    let other = |more: &str| {
+        workspace.script(&format!(
+            "print(jar::open(\"jars/other.jar\").classes(#{{ implements: \"UserBehavior\"{more} }}));"
+        ))
+    };
+    assert!(other("").contains("\n[]\n"), "{}", other(""));
+    let found = other(", class_path: [\"jars/jobs.jar\"]");
+    assert!(found.contains("[\"com.other.Late\"]"), "{found}");
+    jar(&workspace, "jars/kafka.jar", &[factory("a.Kafka", "kafka")], &[]);
+    let found =
+        workspace.script("print(jar::open(\"jars/kafka.jar\").classes(#{ implements: \"DynamicTableFactory\" }));");
+    assert!(found.contains("[\"a.Kafka\"]"), "{found}");
     assert_snapshot!(
         "jar_no_main",
         workspace.script("job::jar(\"quiet\", #{ jar: \"jars/jobs.jar\", main_class: \"com.acme.jobs.Quiet\" });")

@@ -157,6 +157,75 @@ fn builds_beyond_the_newest_are_pruned_by_name_and_marked() {
 }
 
 #[test]
+fn a_plan_says_what_a_build_is_missing_and_an_apply_which_commit_was_pushed() {
+    let root = tempfile::tempdir().unwrap();
+    let (jobs, workspace) =
+        shell_project(root.path(), "test ! -e broken || exit 3\nmkdir target; cat n > target/a.jar\n", "");
+    let script = format!("{}\nstate::set(\"jar\", b.artifact().sha256);", build(""));
+    jobs.commit("first", &[("n", "1\n")]);
+    let planned = |more: &[&str]| {
+        workspace.write("scripts/it.rhai", &script);
+        workspace.tidegate(&[&["plan", "it"], more].concat())
+    };
+    let unbuilt = planned(&[]);
+    assert!(unbuilt.out.contains("it is not built yet: a run of a script that ends here builds"), "{unbuilt:?}");
+    assert!(!unbuilt.out.contains("of the same commit failed"), "{unbuilt:?}");
+    assert_eq!(workspace.run(&build("")).ok(), "1 false");
+    let first = jobs.head();
+    let written = planned(&["-o", "plan.json"]);
+    assert!(written.err.contains("written to plan.json"), "{written:?}");
+    let second = jobs.commit("second", &[("n", "2\n"), ("broken", "")]);
+    let applied = workspace.tidegate(&["apply", "plan.json"]);
+    let moved =
+        format!("`jobs` (its own branch) is at {} now, and the plan was made for {}", &second[..10], &first[..10]);
+    let said = &applied.err;
+    assert!(applied.code == Some(1) && said.contains("error[plan.changed]"), "{applied:?}");
+    assert!(said.contains(&moved) && said.contains("of a build that is not there yet"), "{said}");
+    assert!(!said.contains("cannot be applied"), "{said}");
+    workspace.run(&build("")).fails("build.failed");
+    let planned = planned(&[]);
+    assert!(planned.out.contains("build 2 of the same commit failed: "), "{planned:?}");
+}
+
+#[test]
+fn a_damaged_copy_is_said_to_be_one_with_the_build_that_made_it() {
+    let root = tempfile::tempdir().unwrap();
+    let (jobs, workspace) =
+        shell_project(root.path(), "mkdir -p core/target; cat core.jar > core/target/core-1.0.jar\n", "");
+    let jar = tidegate::drivers::payload::stored_jar(&[("a".to_owned(), b"b".to_vec())]).unwrap();
+    std::fs::write(jobs.folder.join("core.jar"), &jar).unwrap();
+    jobs.commit("jar", &[]);
+    let script = format!("{}\nprint(jar::open(b.artifact()).bytes);", build("modules: [\"core\"]"));
+    assert_eq!(workspace.run(&script).ok(), format!("1 false\n{}", jar.len()));
+    let store = workspace.path(".tidegate/artifacts");
+    let kept = std::fs::read_dir(store)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|end| end == "jar"))
+        .unwrap();
+    let mut swapped = jar.clone();
+    swapped[40] ^= 1;
+    for bytes in [&jar[..jar.len() / 2], &swapped[..], b"<html>"] {
+        std::fs::write(&kept, bytes).unwrap();
+        let open = workspace.run(&script).fails("file.invalid");
+        let deploy = "job::jar(\"clicks\", #{ jar: b.artifact(), main_class: \"a.B\" });";
+        let made = format!("build 1 of `jobs` made it, at commit {}", &jobs.head()[..10]);
+        assert!(
+            open.contains("the kept copy of `core/target/core-1.0.jar` is damaged") && open.contains(&made),
+            "{open}"
+        );
+        assert!(open.contains("delete that file") && !open.contains("unfinished download"), "{open}");
+        if bytes.len() != jar.len() {
+            let said = workspace.run(&format!("{}\n{deploy}", build("modules: [\"core\"]"))).fails("file.invalid");
+            assert!(said.contains("is damaged") && said.contains(&made), "{said}");
+        }
+    }
+    std::fs::remove_file(&kept).unwrap();
+    assert_eq!(workspace.run(&script).ok(), format!("2 false\n{}", jar.len()));
+}
+
+#[test]
 fn what_decides_is_part_of_the_key_and_secrets_are_not_shown() {
     let root = tempfile::tempdir().unwrap();
     let script = "echo the token is $TOKEN\necho $TOKEN > token.jar\necho $MODE > out.jar\n";

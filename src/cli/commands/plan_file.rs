@@ -25,6 +25,9 @@ pub(super) struct PlanFile {
     script: String,
     parameters: BTreeMap<String, String>,
     changes: Vec<Planned>,
+    /// The commits that git projects were seen at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    projects: BTreeMap<String, String>,
 }
 
 /// One change: what would be done, and upon what that was decided.
@@ -77,7 +80,20 @@ impl PlanFile {
             script: script.to_owned(),
             parameters,
             changes: changes.collect(),
+            projects: plan.projects.clone(),
         })
+    }
+
+    /// The git projects that are at another commit now.
+    fn moved(&self, now: &BTreeMap<String, String>) -> Vec<String> {
+        let short = |commit: &str| commit.get(..10).unwrap_or(commit).to_owned();
+        let both = self.projects.iter().filter_map(|(project, old)| Some((project, old, now.get(project)?)));
+        let moved = both.filter(|(_, old, new)| old != new);
+        moved
+            .map(|(project, old, new)| {
+                format!("{project} is at {} now, and the plan was made for {}", short(new), short(old))
+            })
+            .collect()
     }
 
     /// Where a plan of now differs, in words.
@@ -152,9 +168,16 @@ pub(super) fn apply(session: &Session<'_>, path: &Path) -> Result<Outcome> {
         Err(error) => Some(error.to_string()),
     };
     if let Some(difference) = changed {
-        return Err(Error::new(&code::PLAN_CHANGED, "something has changed since the plan was made; nothing was done")
-            .caused_by(difference)
-            .hint(format!("look at a new one: `tidegate plan {} -o {}`", file.script, path.display())));
+        let error = Error::new(&code::PLAN_CHANGED, "something has changed since the plan was made; nothing was done");
+        let moved = file.moved(&plan.projects);
+        // A commit that is not built yet ends the plan: that is no cause, but what follows of the one above.
+        let follows =
+            if moved.is_empty() || now.is_ok() { Some(difference) } else { plan.end.map(|end| end.to_string()) };
+        return Err(moved.into_iter().chain(follows).fold(error, |error, cause| error.caused_by(cause)).hint(format!(
+            "look at a new one: `tidegate plan {} -o {}`",
+            file.script,
+            path.display()
+        )));
     }
     let report = runner::start(&setting, &script, &environment, &file.parameters)?;
     Ok(super::run::tell(session, report))

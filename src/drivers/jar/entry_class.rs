@@ -24,6 +24,12 @@ pub fn entry_class(jar: &Path, jars: &[&Path], wanted: Option<&str>) -> Result<S
                 .hint("say which class has the main method, or build the jar with a `Main-Class` in its manifest")
         })?,
     };
+    if name.contains('/') || name.ends_with(".class") {
+        let dotted = name.trim_end_matches(".class").trim_matches('/').replace('/', ".");
+        let message =
+            format!("the main class `{name}` of `{}` is the path of a class file, and not its name", jar.display());
+        return Err(Error::new(&code::FLINK_ENTRY_CLASS, message).hint(format!("write it with dots: `{dotted}`")));
+    }
     let places: Vec<&Path> = std::iter::once(jar).chain(jars.iter().copied()).collect();
     let mut seen: Vec<String> = Vec::new();
     let mut next = name.clone();
@@ -44,7 +50,7 @@ pub fn entry_class(jar: &Path, jars: &[&Path], wanted: Option<&str>) -> Result<S
             }
             // A superclass that Flink brings, or does not.
             None if !seen.is_empty() => return Ok(name),
-            None => return Err(not_there(jar, &name)?),
+            None => return Err(not_there(jar, jars, &name)?),
         }
     }
 }
@@ -79,15 +85,20 @@ fn mains(jar: &Path, name: &str) -> Vec<String> {
     classes.with_main(name).into_iter().map(str::to_owned).collect()
 }
 
-fn not_there(jar: &Path, name: &str) -> Result<Error> {
+fn not_there(jar: &Path, jars: &[&Path], name: &str) -> Result<Error> {
     let archive = open(jar)?;
     let classes: Vec<String> = archive
         .names()
         .filter_map(|entry| entry.strip_suffix(".class").map(|entry| entry.replace('/', ".")))
         .filter(|entry| !entry.contains('$') && !entry.starts_with("META-INF."))
         .collect();
+    let beside = match jars.len() {
+        0 => String::new(),
+        1 => format!(", nor in `{}`", jars[0].display()),
+        many => format!(", nor in any of the {many} jars beside it"),
+    };
     let missing =
-        Error::new(&code::FLINK_ENTRY_CLASS, format!("the main class `{name}` is not in `{}`", jar.display()));
+        Error::new(&code::FLINK_ENTRY_CLASS, format!("the main class `{name}` is not in `{}`{beside}", jar.display()));
     if classes.is_empty() {
         return Ok(missing.hint("the jar holds no classes at all: was it built?"));
     }
@@ -96,9 +107,17 @@ fn not_there(jar: &Path, name: &str) -> Result<Error> {
     // One that could be started is meant sooner than one that could not.
     let groups = [&mains, &classes];
     let same = groups.iter().find_map(|group| group.iter().find(|one| simple(one) == simple(name)));
-    let near = || groups.iter().find_map(|group| suggest::nearest(name, group.iter().map(String::as_str)));
+    let near = || {
+        groups.iter().find_map(|group| {
+            let meant = suggest::nearest(&simple(name), group.iter().map(|one| one.rsplit('.').next().unwrap_or(one)))?;
+            group.iter().find(|one| simple(one) == meant).map(String::as_str)
+        })
+    };
     Ok(match same.map(String::as_str).or_else(near) {
         Some(meant) => missing.hint(format!("did you mean `{meant}`?")),
-        None => missing.hint("the name must be whole, with its package, and the jar must be the built one"),
+        None => missing.hint(
+            "the name must be whole, with its package; where another module of the project has the class, name what that \
+             module is built to in `jars`",
+        ),
     })
 }

@@ -164,7 +164,15 @@ fn the_entry_class_is_checked_before_anything_is_sent() {
     let meant = "did you mean `com.example.CountJob`?";
     assert_eq!(refused("com.example.CuontJob").1, meant);
     assert_eq!(refused("CountJob").1, meant);
-    assert!(refused("org.apache.Nothing").1.contains("with its package"));
+    let (message, hint) = refused("org.apache.Nothing");
+    assert!(hint.contains("with its package") && hint.contains("another module") && hint.contains("`jars`"), "{hint}");
+    assert!(!message.contains("nor in"), "{message}");
+    let beside = entry_class(&job, &[&extra], Some("com.acme.Launcher")).unwrap_err();
+    assert!(beside.message().ends_with("extra.jar`") && beside.message().contains(", nor in `"), "{beside:?}");
+    let (message, hint) = refused("com/example/CountJob");
+    assert!(message.contains("is the path of a class file"), "{message}");
+    assert_eq!(hint, "write it with dots: `com.example.CountJob`");
+    assert_eq!(refused("com/example/CountJob.class").1, hint);
     let (message, hint) = refused("com.example.Quiet");
     assert!(message.contains("has no `public static void main(String[])`"), "{message}");
     assert_eq!(hint, "these have one: `com.example.Inner` and `com.example.CountJob`");
