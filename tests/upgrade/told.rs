@@ -1,8 +1,8 @@
 //! What is told before and after something is done: plans that decide as runs do, and jobs that were left down.
 
-use crate::support::fake_flink::{Fault, Reply};
+use crate::support::fake_flink::{FakeFlink, Fault, Reply};
 use crate::support::sandbox::Sandbox;
-use crate::{checkpoint, done, first_id, lives_from, stage};
+use crate::{checkpoint, done, first_id, lives_from, refused, script, stage};
 
 /// A checkpoint in a folder of this machine.
 fn write_checkpoint(folder: &std::path::Path) {
@@ -133,4 +133,60 @@ fn a_submission_that_was_never_answered_is_drift_and_names_its_run() {
     assert!(waits.said.contains(&hint), "{}", waits.said);
     done(&sandbox.run(&["resume", "r2", "--step", &format!("{step}=retry")]));
     assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
+}
+
+/// `steady` on a cluster of four slots, and a script that deploys it with parallelism six.
+fn four_slots() -> (FakeFlink, Sandbox) {
+    let (flink, sandbox) = stage();
+    flink.with(|cluster| cluster.slots = 4);
+    let six = script(1, "").replace("checkpointing:", "parallelism: 6, checkpointing:");
+    std::fs::write(sandbox.path().join("scripts/six.rhai"), six).unwrap();
+    (flink, sandbox)
+}
+
+#[test]
+fn more_parallelism_than_the_cluster_has_slots_is_refused_before_anything_is_stopped() {
+    let (flink, sandbox) = four_slots();
+    let told = "`steady` with parallelism 6 needs 6 slots, and `target` has 3 free, and 1 of its own, of 4 in all";
+    let ended = sandbox.run(&["rescale", "steady", "6"]);
+    refused(&ended, "flink.no_slots", &flink);
+    assert!(ended.said.contains(told), "{}", ended.said);
+    blocked(&sandbox, "six", "flink.no_slots");
+    refused(&sandbox.run(&["run", "six"]), "flink.no_slots", &flink);
+    assert_eq!(flink.count("POST", "/stop"), 0);
+    done(&sandbox.run(&["rescale", "steady", "4"]));
+    assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
+}
+
+#[test]
+fn a_cluster_that_starts_task_managers_on_demand_is_not_held_to_the_slots_that_it_has() {
+    for key in ["kubernetes.cluster-id", "yarn.application.name"] {
+        let (flink, sandbox) = four_slots();
+        flink.with(|cluster| cluster.settings = vec![(key, "x".to_owned())]);
+        let plan = sandbox.run(&["plan", "six"]);
+        assert!(!plan.said.contains("BLOCKED") && !plan.said.contains("warning"), "{}", plan.said);
+        sandbox.run(&["rescale", "steady", "6"]);
+        assert_eq!(flink.count("POST", "/stop"), 1, "{key}");
+    }
+    // With nothing there, it may be one that starts them, or one that lost them all: that is a warning.
+    let (flink, sandbox) = four_slots();
+    flink.with(|cluster| cluster.slots = 0);
+    let plan = sandbox.run(&["plan", "six"]);
+    assert!(plan.said.contains("warning: `steady` with parallelism 6 needs 6 slots"), "{}", plan.said);
+    assert!(!plan.said.contains("BLOCKED"), "{}", plan.said);
+}
+
+#[test]
+fn a_rewind_says_which_newer_state_it_passes_over() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    done(&sandbox.run(&["run", "savepoint"]));
+    let old = lives_from(&flink).unwrap();
+    let second = flink.executions()[1].job_id.clone();
+    let newer = flink.with(|cluster| cluster.complete_checkpoint(&second));
+    let back = sandbox.run(&["rollback", "steady", "--rewind"]);
+    done(&back);
+    assert!(back.said.contains(&format!("steady: REWIND to {old} of attempt 1, taken ")), "{}", back.said);
+    assert!(back.said.contains(&format!("the newest state recorded, {newer} of attempt 2, is ")), "{}", back.said);
+    assert!(back.said.contains(" younger and is passed over"), "{}", back.said);
 }
