@@ -26,6 +26,7 @@ pub mod history;
 pub mod inputs;
 pub mod install;
 pub mod jar;
+mod kept;
 pub mod ledger;
 mod left_behind;
 mod left_down;
