@@ -60,4 +60,5 @@ pub mod upload;
 pub mod validate;
 pub mod values;
 pub mod wait;
+mod way_on;
 pub mod wish;
