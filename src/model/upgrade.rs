@@ -73,22 +73,23 @@ pub fn ending(mode: Mode, running: Running) -> Result<Ending, Blocked> {
     match mode {
         Mode::Savepoint if running.is_batch => blocked(
             "it runs in batch mode, and Flink takes no savepoint of that",
-            "let it end, or say `deploy(#{ upgrade: \"stateless\" })` to start it over".to_owned(),
+            "let it end, or start it over with `--upgrade stateless`, in a script `deploy(#{ upgrade: \"stateless\" })`".to_owned(),
         ),
         Mode::Savepoint => Ok(Ending::StopWithSavepoint),
         Mode::LastState if !running.has_checkpoint => blocked(
             "it has no checkpoint to go on from",
-            "with `upgrade: \"savepoint\"` it is stopped with one; or wait for its first checkpoint".to_owned(),
+            "with `--upgrade savepoint`, in a script `upgrade: \"savepoint\"`, it is stopped with one; or wait for its first checkpoint".to_owned(),
         ),
         Mode::LastState if !running.keeps_checkpoints => blocked(
             "Flink deletes its checkpoints when it is cancelled: its program, or its cluster, says so",
-            "with `upgrade: \"savepoint\"` it is stopped with a savepoint, which stays".to_owned(),
+            "with `--upgrade savepoint`, in a script `upgrade: \"savepoint\"`, it is stopped with a savepoint, which stays".to_owned(),
         ),
         Mode::LastState => Ok(Ending::Cancel),
         Mode::Stateless if running.had_state && !running.loss_is_allowed => blocked(
             "it has state, which would be lost",
             format!(
-                "`upgrade: \"savepoint\"` keeps it; to abandon it, add `allow_state_loss: \"attempt-{}\"`",
+                "`--upgrade savepoint`, in a script `upgrade: \"savepoint\"`, keeps it; to abandon it, add `--allow-state-loss attempt-{0}`, \
+                 in a script `allow_state_loss: \"attempt-{0}\"`",
                 running.attempt
             ),
         ),

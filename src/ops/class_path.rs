@@ -8,6 +8,7 @@ use super::connection::Connection;
 use super::damaged;
 use super::inputs::artifact_path;
 use super::jar::{facts_name, facts_path};
+use super::kept;
 use super::services::Services;
 use crate::base::{Error, Result, code, counted, suggest};
 use crate::drivers::{flink::Version, jar};
@@ -66,6 +67,7 @@ impl Lack {
 /// `file.not_found` and `file.invalid` for a jar that is not there or cannot be read. What does not go together is no
 /// error here, but among the findings.
 pub async fn check(services: &Services, spec: &JobSpec, connection: Option<&Connection>) -> Result<Findings> {
+    kept::all_there(services, spec)?;
     let artifacts = spec.class_path();
     let facts = facts(services, &artifacts)?;
     let jars: Vec<Named<'_>> =

@@ -12,7 +12,9 @@ use super::stability::{Gate, UNJUDGED, UNSTABLE};
 use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
-use super::{class_path, dependencies, ledger, left_behind, left_down, savepoint, secret_marks, state_guard, upgrade};
+use super::{
+    class_path, dependencies, ledger, left_behind, left_down, savepoint, secret_marks, slots, state_guard, upgrade,
+};
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
@@ -122,6 +124,9 @@ async fn brought(
         standing::superseded(services, job, &attempt, acting)?;
         // Before anything ends: what cannot start must not cost what runs.
         state_guard::is_there(name, intent.rewind.as_deref())?;
+        if let Some(few) = slots::missing(services, home, &connection, spec, &attempt).await? {
+            services.clusters.progress(&format!("warning: {few}"));
+        }
         class_path::ensure(services, spec, &connection).await?;
         lock_in(services, spec, intent).await?;
         ready = Some(run_request::can_be_sent(services, &connection, spec, &attempt.incarnation).await?);

@@ -49,8 +49,9 @@ pub async fn jobs(services: &Services, environment: Option<&str>) -> Result<Vec<
             looks.insert(cluster.clone(), look(services, &cluster).await);
         }
         let facts = describe(services, &job, newest.as_ref(), &looks[&cluster], &mut sightings)?;
-        // Removed, and gone without anybody seeing how.
-        if job.desired == "absent" && matches!(facts["state"].as_str(), Some("VANISHED" | "ENDED UNSEEN")) {
+        // Removed, and gone without anybody seeing how; or it never ran.
+        let is_gone = matches!(facts["state"].as_str(), Some("VANISHED" | "ENDED UNSEEN" | "REFUSED" | "GIVEN UP"));
+        if job.desired == "absent" && is_gone {
             continue;
         }
         answer.push(facts);

@@ -12,7 +12,7 @@ use super::deploy::{Intent, Options, spec_text};
 use super::services::Services;
 use super::standing::{is_finished, submitted_spec};
 use super::wish::{self, Wish};
-use super::{facts, savepoint, secret_marks, stability, standing, state_guard, upgrade, wait};
+use super::{facts, savepoint, secret_marks, slots, stability, standing, state_guard, upgrade, wait};
 use crate::base::{Error, Result, clock, code, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{Artifact, JobSpec, Program};
@@ -88,16 +88,21 @@ async fn decided(
             unchanged.extend(stability::outlook(services, gate, attempt)?);
         }
         let change = if !standing::is_same_job(attempt, spec) || !rotated.is_empty() || intent.again {
+            let mut notes = vec![runs];
             let ending = async {
                 state_guard::is_there(&spec.identity.job, intent.rewind.as_deref())?;
                 let ending = upgrade::check(services, connection, spec, attempt, options).await?;
                 if ending == Ending::StopWithSavepoint {
                     savepoint::folder(connection, attempt, &spec.identity.job).await?;
                 }
+                if let Some(target) = &look.connection
+                    && let Some(few) = slots::missing(services, connection, target, spec, attempt).await?
+                {
+                    notes.push(format!("warning: {few}"));
+                }
                 Ok(ending)
             };
             let ending = ending.await;
-            let mut notes = vec![runs];
             if let Ok(ending) = &ending {
                 let next = attempt.number + 1;
                 let from = match &intent.rewind {
@@ -209,6 +214,9 @@ pub async fn wish(
     options: &Options,
 ) -> Result<(Planned, JobSpec)> {
     let job = services.store.job(environment, name)?.ok_or_else(|| wait::job_not_found(services, environment, name))?;
+    if matches!(wish, Wish::Rollback { matching: true, .. }) {
+        super::rewind::look(services, &job).await?;
+    }
     let resolved = wish::resolve(services, &job, wish, None)?;
     let mut planned = deploy(services, &resolved.spec, options, &resolved.intent).await?;
     let is_change = planned.change.action.is_change();

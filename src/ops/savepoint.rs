@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::services::Services;
 use super::standing::submitted_spec;
+use super::way_on;
 use crate::base::hash::sha256;
 use crate::base::{Error, Result, clock, code};
 use crate::drivers::checkpoint_folder;
@@ -179,7 +180,7 @@ async fn all_tasks_run(services: &Services, connection: &Connection, attempt: &A
                 &code::SAVEPOINT_FAILED,
                 format!("no savepoint of `{name}` can be taken: it is {state}, and {running} of its {total} tasks run"),
             )
-            .hint("nothing was asked for, and it was left as it is; `upgrade: \"last_state\"` goes on from its newest checkpoint instead"));
+            .hint(way_on::not_asked_for()));
         }
         if !told {
             services.clusters.progress(&format!(
@@ -240,7 +241,12 @@ async fn drive(
                 return Ok(path);
             }
             Ok(Step::Failed(causes)) => {
-                let error = failed(name, snapshot.kind, &causes).map_texts(&|text| services.secrets.mask(text));
+                let hint = match snapshot.kind {
+                    SnapshotKind::Stop => way_on::after_failed_stop(connection, attempt).await,
+                    _ => "the job was left as it is; `tidegate logs` shows what its tasks say".to_owned(),
+                };
+                let error = failed(name, snapshot.kind, &causes).hint(hint);
+                let error = error.map_texts(&|text| services.secrets.mask(text));
                 let text = error.to_json().to_string();
                 services.store.settle_snapshot(snapshot, SnapshotStatus::Failed, None, Some(&text))?;
                 return Err(error);
@@ -347,12 +353,7 @@ fn failed(name: &str, kind: SnapshotKind, causes: &[String]) -> Error {
         _ => format!("no savepoint of `{name}` could be taken"),
     };
     let error = Error::new(&code::SAVEPOINT_FAILED, message);
-    causes.iter().fold(error, |error, cause| error.caused_by(cause)).hint(match kind {
-        SnapshotKind::Stop => {
-            "the job was left as it is, and may have restarted; `upgrade: \"last_state\"` goes on from its newest checkpoint instead"
-        }
-        _ => "the job was left as it is; `tidegate logs` shows what its tasks say",
-    })
+    causes.iter().fold(error, |error, cause| error.caused_by(cause))
 }
 
 async fn wait_for_end(

@@ -1,6 +1,6 @@
 //! The stability gate: watches a new attempt, records the verdict, and goes back where it did not become stable.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -200,8 +200,23 @@ async fn watch(
     (gate, since): (&Gate, &Since),
 ) -> Result<std::result::Result<String, String>> {
     let mut last = String::new();
+    // While the JobManager is silent nothing can be seen: that time is not the attempt's.
+    let (mut silent, mut silent_since) = (Duration::ZERO, None);
     loop {
-        let said = match progress(services, connection, attempt, since).await {
+        let asked = Instant::now();
+        let seen = match progress(services, connection, attempt, since).await {
+            Ok(None) => match connection.incarnation().await {
+                Ok(incarnation) if incarnation == attempt.incarnation => Ok(None),
+                Ok(_) => Err(outage(connection, attempt, name)),
+                Err(error) => Err(error),
+            },
+            seen => seen,
+        };
+        if seen.is_ok() {
+            silent += silent_since.take().map_or(Duration::ZERO, |since: Instant| since.elapsed());
+        }
+        let seen = seen.map(|seen| seen.map(|seen| Progress { elapsed: seen.elapsed.saturating_sub(silent), ..seen }));
+        let said = match seen {
             Ok(Some(seen)) => match judge(gate, &seen) {
                 Verdict::Stable(why) => return Ok(Ok(why)),
                 Verdict::Unstable(why) => return Ok(Err(why)),
@@ -211,7 +226,10 @@ async fn watch(
             },
             Ok(None) => return Ok(Err("its JobManager does not know it any more".to_owned())),
             // Not heard of is not unstable; but nobody may call it stable either.
-            Err(error) if error.is(&code::FLINK_UNREACHABLE) && since.elapsed() < gate.within * 2 => error.to_string(),
+            Err(error) if error.is(&code::FLINK_UNREACHABLE) && since.elapsed() < gate.within * 2 => {
+                silent_since.get_or_insert(asked);
+                error.to_string()
+            }
             Err(error) => return Err(error),
         };
         if said != last {
@@ -220,6 +238,17 @@ async fn watch(
         }
         tokio::time::sleep(PERIOD.min(gate.within / 4)).await;
     }
+}
+
+/// What a JobManager that died under an attempt says of it: nothing.
+fn outage(connection: &Connection, attempt: &Attempt, name: &str) -> Error {
+    let message = format!(
+        "the JobManager of `{}` has restarted while attempt {} of `{name}` was watched, and does not know it any more",
+        connection.name, attempt.number
+    );
+    Error::new(&code::FLINK_JOB_NOT_FOUND, message)
+        .caused_by("an outage is no verdict: nothing was gone back to")
+        .hint("run the script again: it goes on from the newest state, and watches the new attempt")
 }
 
 async fn progress(

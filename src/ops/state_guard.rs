@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::ledger;
 use super::services::Services;
 use super::standing::submitted_spec;
+use super::way_on;
 use crate::base::{Error, Result, code};
 use crate::drivers::checkpoint_folder;
 use crate::model::attempt::{Attempt, Submission};
@@ -279,8 +280,8 @@ fn unknown(services: &Services, job: &JobRow, attempt: &Attempt) -> Result<Error
         error = error.caused_by(format!("a savepoint that was asked for may lie below {target}"));
     }
     Ok(error.with("attempt", attempt.number).hint(format!(
-        "to start from nothing and abandon that state, say `deploy(#{{ allow_state_loss: \"attempt-{}\" }})`",
-        attempt.number
+        "to start from nothing and abandon that state, say {}",
+        way_on::abandon(&job.name, &format!("attempt-{}", attempt.number))
     )))
 }
 
@@ -289,7 +290,5 @@ fn older(job: &JobRow, path: Option<&str>, newer: &Snapshot, name: &str) -> Erro
     let newer = newer.path.as_deref().unwrap_or_default();
     Error::new(&code::JOB_STATE_UNKNOWN, format!("`{}` would {would}, and a newer state of it is recorded", job.name))
         .caused_by(format!("the newest one recorded: {newer}"))
-        .hint(format!(
-            "if that one is gone for good, `deploy(#{{ allow_state_loss: \"{name}\" }})` goes on from the older one"
-        ))
+        .hint(format!("if that one is gone for good, {} goes on from the older one", way_on::abandon(&job.name, name)))
 }

@@ -8,6 +8,7 @@ use super::gone::{self, Seen};
 use super::services::Services;
 use super::standing::lock;
 use super::wait::job_not_found;
+use super::way_on;
 use super::{ledger, savepoint};
 use crate::base::{Result, code};
 use crate::model::attempt::{Attempt, Submission};
@@ -33,7 +34,7 @@ pub async fn stop(services: &Services, run: &Run, environment: &str, name: &str)
     {
         services.store.set_desired(job.id, before)?;
     }
-    stopped
+    stopped.map_err(|error| way_on::of_stop(error, name))
 }
 
 async fn newest_stopped(services: &Services, run: &Run, environment: &str, name: &str, job: i64) -> Result<Value> {

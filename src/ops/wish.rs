@@ -10,10 +10,11 @@ use super::connection::Connection;
 use super::deploy::{self, Intent, Options};
 use super::effect::Acting;
 use super::facts;
+use super::rewind;
 use super::services::Services;
 use super::standing::{is_same_job, lock, revision_spec, submitted_spec};
 use super::wait::job_not_found;
-use crate::base::{Error, Result, clock, code, counted};
+use crate::base::{Error, Result, code, counted};
 use crate::drivers::flink::{Bounds, JobDetail, Requirement, Version};
 use crate::model::attempt::{Attempt, StepKey, Submission};
 use crate::model::job_spec::{JobSpec, Program};
@@ -21,7 +22,6 @@ use crate::model::job_status::is_terminal;
 use crate::model::rescale::{self, Operator};
 use crate::model::revision::{self, Revision, RevisionKind};
 use crate::model::run::Run;
-use crate::model::snapshot::SnapshotStatus;
 use crate::store::JobRow;
 
 /// How long a live rescale may take.
@@ -70,7 +70,13 @@ pub async fn perform(
 ) -> Result<Value> {
     let _lock = lock(services, &services.identity(environment, name))?;
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
+    if matches!(wish, Wish::Rollback { matching: true, .. }) {
+        rewind::look(services, &job).await?;
+    }
     let resolved = resolve(services, &job, wish, Some(&acting.key))?;
+    if let Some(note) = &resolved.note {
+        services.clusters.progress(&format!("{name}: {note}"));
+    }
     if let Wish::Rescale(parallelism) = wish
         && let Some(facts) = rescaled_live(services, run, acting, &job, &resolved, parallelism).await?
     {
@@ -121,7 +127,7 @@ pub fn resolve(services: &Services, job: &JobRow, wish: Wish, step: Option<&Step
         (Wish::Rollback { to, matching }, None) => {
             let target = target(job, &revisions, &services.store.attempts(job.id)?, to)?;
             let spec = revision_spec(target, &job.name)?;
-            let state = if matching { Some(matching_state(services, job, target)?) } else { None };
+            let state = if matching { Some(rewind::matching_state(services, job, target)?) } else { None };
             let note = state.as_ref().map(|state| state.1.clone());
             let rewind = state.map(|state| state.0);
             let again = rewind.is_some();
@@ -182,33 +188,6 @@ fn answered(submission: Submission) -> &'static str {
         Submission::Refused => "was refused",
         Submission::GivenUp => "was given up",
     }
-}
-
-/// The newest whole state that an attempt with the target's spec had, and how old it is.
-fn matching_state(services: &Services, job: &JobRow, target: &Revision) -> Result<(String, String)> {
-    let attempts = services.store.attempts(job.id)?;
-    let fits =
-        |number: u32| attempts.iter().any(|attempt| attempt.number == number && attempt.spec_hash == target.spec_hash);
-    let whole = services.store.snapshots(job.id)?.into_iter();
-    let newest = whole
-        .filter(|one| one.status == SnapshotStatus::Completed && fits(one.attempt) && one.path.is_some())
-        .filter(|one| !one.path.as_deref().is_some_and(crate::drivers::checkpoint_folder::is_gone))
-        .max_by_key(|one| (one.attempt, one.completed_at));
-    let found = newest.and_then(|one| Some((one.path.clone()?, one)));
-    let (path, snapshot) = found.ok_or_else(|| {
-        Error::new(
-            &code::JOB_STATE_UNKNOWN,
-            format!("no state of revision {} of `{}` is recorded", target.number, job.name),
-        )
-        .hint("`rollback()` starts the old revision from the newest state instead")
-    })?;
-    let taken = snapshot.triggered_at.or(snapshot.completed_at).unwrap_or(snapshot.created_at);
-    let note = format!(
-        "REWIND to {path} of attempt {}, taken {}: what was processed since is processed again",
-        snapshot.attempt,
-        clock::short(taken)
-    );
-    Ok((path, note))
 }
 
 /// Rescales a job that runs where its cluster can do that: Flink's adaptive scheduler, since 1.18. None where it cannot,

@@ -283,3 +283,44 @@ fn what_was_refused_has_no_verdict() {
     assert_eq!(refused.code(), Some(1), "{}", refused.said);
     assert_eq!(sandbox.ask("SELECT submission || ifnull(verdict, '-') FROM attempts"), ["accepted-", "refused-"]);
 }
+
+/// The JobManager dies under the attempt: that says nothing of its revision.
+#[test]
+fn an_outage_of_the_jobmanager_is_no_verdict() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    write(&sandbox, "checkpoints: 2, within: \"20s\"");
+    let mut process = sandbox.start(&["run", "gated"], None);
+    flink.wait_for_answered("POST", "/run", 2);
+    let second = newest_id(&flink);
+    flink.wait_for_answered("GET", &format!("/jobs/{second}/checkpoints"), 1);
+    flink.restart(true);
+    let ended = process.wait();
+    assert_eq!(ended.code(), Some(1), "{}", ended.said);
+    assert!(ended.said.contains("error[flink.job_not_found]"), "{}", ended.said);
+    assert!(ended.said.contains("an outage is no verdict"), "{}", ended.said);
+    assert_eq!(sandbox.ask("SELECT ifnull(verdict, '-') FROM attempts"), ["-", "unjudged"]);
+    assert_eq!(sandbox.ask("SELECT kind FROM revisions"), ["deploy", "deploy"]);
+}
+
+/// Nobody could have seen a checkpoint of that time.
+#[test]
+fn the_time_in_which_the_jobmanager_is_silent_is_not_the_attempts() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    write(&sandbox, "checkpoints: 1, within: \"4s\"");
+    let mut process = sandbox.start(&["run", "gated"], None);
+    flink.wait_for_answered("POST", "/run", 2);
+    let second = newest_id(&flink);
+    let path = format!("/jobs/{second}/checkpoints");
+    flink.wait_for_answered("GET", &path, 1);
+    flink.refuse();
+    // Longer than `within`, which is what the test is about.
+    std::thread::sleep(std::time::Duration::from_millis(4_500));
+    let before = flink.count("GET", &path);
+    flink.listen();
+    flink.wait_for_answered("GET", &path, before + 1);
+    flink.with(|cluster| cluster.complete_checkpoint(&second));
+    done(&process.wait());
+    assert_eq!(sandbox.ask("SELECT ifnull(verdict, '-') FROM attempts"), ["-", "stable"]);
+}

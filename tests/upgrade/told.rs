@@ -1,8 +1,11 @@
 //! What is told before and after something is done: plans that decide as runs do, and jobs that were left down.
 
-use crate::support::fake_flink::{Fault, Reply};
+use tidegate::drivers::payload::stored_jar;
+
+use crate::class_writer::ClassWriter;
+use crate::support::fake_flink::{FakeFlink, Fault, Reply};
 use crate::support::sandbox::Sandbox;
-use crate::{checkpoint, done, first_id, lives_from, stage};
+use crate::{checkpoint, done, first_id, lives_from, refused, script, stage};
 
 /// A checkpoint in a folder of this machine.
 fn write_checkpoint(folder: &std::path::Path) {
@@ -133,4 +136,146 @@ fn a_submission_that_was_never_answered_is_drift_and_names_its_run() {
     assert!(waits.said.contains(&hint), "{}", waits.said);
     done(&sandbox.run(&["resume", "r2", "--step", &format!("{step}=retry")]));
     assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
+}
+
+/// `steady` on a cluster of four slots, and a script that deploys it with parallelism six.
+fn four_slots() -> (FakeFlink, Sandbox) {
+    let (flink, sandbox) = stage();
+    flink.with(|cluster| cluster.slots = 4);
+    let six = script(1, "").replace("checkpointing:", "parallelism: 6, checkpointing:");
+    std::fs::write(sandbox.path().join("scripts/six.rhai"), six).unwrap();
+    (flink, sandbox)
+}
+
+#[test]
+fn more_parallelism_than_the_cluster_has_slots_is_refused_before_anything_is_stopped() {
+    let (flink, sandbox) = four_slots();
+    let told = "`steady` with parallelism 6 needs 6 slots, and `target` has 3 free, and 1 of its own, of 4 in all";
+    let ended = sandbox.run(&["rescale", "steady", "6"]);
+    refused(&ended, "flink.no_slots", &flink);
+    assert!(ended.said.contains(told), "{}", ended.said);
+    blocked(&sandbox, "six", "flink.no_slots");
+    refused(&sandbox.run(&["run", "six"]), "flink.no_slots", &flink);
+    assert_eq!(flink.count("POST", "/stop"), 0);
+    done(&sandbox.run(&["rescale", "steady", "4"]));
+    assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
+}
+
+#[test]
+fn a_cluster_that_starts_task_managers_on_demand_is_not_held_to_the_slots_that_it_has() {
+    for key in ["kubernetes.cluster-id", "yarn.application.name"] {
+        let (flink, sandbox) = four_slots();
+        flink.with(|cluster| cluster.settings = vec![(key, "x".to_owned())]);
+        let plan = sandbox.run(&["plan", "six"]);
+        assert!(!plan.said.contains("BLOCKED") && !plan.said.contains("warning"), "{}", plan.said);
+        sandbox.run(&["rescale", "steady", "6"]);
+        assert_eq!(flink.count("POST", "/stop"), 1, "{key}");
+    }
+    // With nothing there, it may be one that starts them, or one that lost them all: that is a warning.
+    let (flink, sandbox) = four_slots();
+    flink.with(|cluster| cluster.slots = 0);
+    let plan = sandbox.run(&["plan", "six"]);
+    assert!(plan.said.contains("warning: `steady` with parallelism 6 needs 6 slots"), "{}", plan.said);
+    assert!(!plan.said.contains("BLOCKED"), "{}", plan.said);
+}
+
+#[test]
+fn a_rewind_says_which_newer_state_it_passes_over() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    done(&sandbox.run(&["run", "savepoint"]));
+    let old = lives_from(&flink).unwrap();
+    let second = flink.executions()[1].job_id.clone();
+    let newer = flink.with(|cluster| cluster.complete_checkpoint(&second));
+    let back = sandbox.run(&["rollback", "steady", "--rewind"]);
+    done(&back);
+    assert!(back.said.contains(&format!("steady: REWIND to {old} of attempt 1, taken ")), "{}", back.said);
+    assert!(back.said.contains(&format!("the newest state recorded, {newer} of attempt 2, is ")), "{}", back.said);
+    assert!(back.said.contains(" younger and is passed over"), "{}", back.said);
+}
+
+/// Another jar lies where the first one was taken from: what is missing is the kept one.
+#[test]
+fn a_kept_jar_that_is_gone_is_told_as_that() {
+    let (flink, sandbox) = stage();
+    let jar = |class: &str| {
+        let main = [ClassWriter::new("acme.Main").main().entry(), ClassWriter::new(class).entry()];
+        std::fs::write(sandbox.path().join("acme.jar"), stored_jar(&main).unwrap()).unwrap();
+    };
+    let program =
+        "job::jar(\"acme\", #{ jar: \"acme.jar\", main_class: \"acme.Main\" }).deploy(#{ upgrade: \"savepoint\" });\n";
+    std::fs::write(sandbox.path().join("scripts/acme.rhai"), program).unwrap();
+    jar("acme.One");
+    done(&sandbox.run(&["run", "acme"]));
+    let kept = std::fs::read_dir(sandbox.path().join(".tidegate/artifacts")).unwrap();
+    let jars = kept.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "jar"));
+    let jars: Vec<_> = jars.collect();
+    assert_eq!(jars.len(), 1, "{jars:?}");
+    jar("acme.Two");
+    done(&sandbox.run(&["run", "acme"]));
+    std::fs::remove_file(&jars[0]).unwrap();
+    let (stops, live) = (flink.count("POST", "/stop"), flink.executions().len());
+    let back = sandbox.run(&["rollback", "acme"]);
+    assert_eq!(back.code(), Some(1), "{}", back.said);
+    assert!(back.said.contains("error[file.not_found]"), "{}", back.said);
+    let told = "the jar that was kept of `acme.jar` for revision 1 of `acme` is gone: ";
+    assert!(back.said.contains(told), "{}", back.said);
+    assert!(back.said.contains(jars[0].file_name().unwrap().to_str().unwrap()), "{}", back.said);
+    assert!(back.said.contains("put it back there, from a copy"), "{}", back.said);
+    assert_eq!((flink.count("POST", "/stop"), flink.executions().len()), (stops, live));
+}
+
+/// Somebody else cancels while the savepoint is asked for.
+#[test]
+fn a_stop_that_a_foreign_cancel_overtook_says_so() {
+    let (flink, sandbox) = stage();
+    let id = first_id(&flink);
+    flink.fault("POST", "/stop", 1, Fault::HoldBefore);
+    let mut process = sandbox.start(&["stop", "steady"], None);
+    flink.wait_for_request("POST", "/stop", 1);
+    flink.with(|cluster| cluster.force_state(&id, Some("CANCELLING")));
+    flink.release();
+    let ended = process.wait();
+    assert!(ended.said.contains("error[savepoint.failed]"), "{}", ended.said);
+    assert!(ended.said.contains("hint: it is CANCELLING, and that was not asked for here"), "{}", ended.said);
+    assert!(!ended.said.contains("left as it is"), "{}", ended.said);
+}
+
+/// A hint is to be typed where the command was.
+#[test]
+fn hints_say_what_to_type_on_the_command_line_and_in_scripts() {
+    let (flink, sandbox) = stage();
+    let trace = "org.apache.flink.X: no\n\tat a.B.c(B.java:1)\n";
+    let fails = || flink.with(|cluster| cluster.savepoints_fail = Some(trace.to_owned()));
+    fails();
+    let stop = sandbox.run(&["stop", "steady"]);
+    assert!(stop.said.contains("it is RUNNING: it was left as it is"), "{}", stop.said);
+    assert!(stop.said.contains("`tidegate cancel steady`, in a script `cancel()`"), "{}", stop.said);
+    fails();
+    let restart = sandbox.run(&["restart", "steady"]);
+    let both = "`--upgrade last_state`, in a script `upgrade: \"last_state\"`";
+    assert!(restart.said.contains(both), "{}", restart.said);
+    checkpoint(&flink);
+    flink.restart(false);
+    let start = sandbox.run(&["start", "steady"]);
+    let both = "`tidegate start steady --allow-state-loss attempt-1`, or in a script `deploy(#{ allow_state_loss: \"attempt-1\" })`";
+    assert!(start.said.contains(both), "{}", start.said);
+    done(&sandbox.run(&["start", "steady", "--allow-state-loss", "attempt-1"]));
+    assert_eq!(lives_from(&flink), None);
+}
+
+/// Nothing of it ever ran: its history says so, and removed it is listed no more.
+#[test]
+fn a_refused_job_is_told_as_that_and_can_be_removed() {
+    let (flink, sandbox) = stage();
+    let other = script(1, "").replace("\"steady\"", "\"other\"");
+    std::fs::write(sandbox.path().join("scripts/other.rhai"), other).unwrap();
+    flink.fault("POST", "/run", 1, Fault::AnswerBefore(Reply::errors(400, "java.lang.IllegalStateException: no")));
+    assert_eq!(sandbox.run(&["run", "other"]).code(), Some(1));
+    let history = sandbox.run(&["history", "other"]);
+    assert!(history.said.contains("refused"), "{}", history.said);
+    assert!(sandbox.run(&["ps"]).said.contains("REFUSED"));
+    done(&sandbox.run(&["remove", "other"]));
+    let listed = sandbox.run(&["ps"]);
+    assert!(!listed.said.contains("other") && listed.said.contains("steady"), "{}", listed.said);
 }

@@ -7,6 +7,7 @@ use crate::api::table::layout;
 use crate::base::{Error, Result, code};
 use crate::cli::Outcome;
 use crate::cli::args::OfJob;
+use crate::model::attempt::Submission;
 use crate::model::spec_difference;
 use crate::ops::history;
 
@@ -38,8 +39,15 @@ pub(super) fn history(session: &Session<'_>, of: &OfJob) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// A row whose commits are as short as git shows them.
+/// A row whose commits are as short as git shows them, and whose end says of what never ran that it did not.
 fn shortened(mut row: Value) -> Value {
+    let submission = row.get("submission").and_then(Value::as_str).unwrap_or_default();
+    if submission != Submission::Accepted.name() && row.get("end").is_some_and(Value::is_null) {
+        row["end"] = match Submission::from_name(submission) {
+            Some(Submission::Open) => "never answered".into(),
+            _ => submission.replace('_', " ").into(),
+        };
+    }
     if let Some(from) = row.get("built_from").and_then(Value::as_str) {
         let each: Vec<String> = from.split(", ").map(spec_difference::short_origin).collect();
         row["built_from"] = each.join(", ").into();

@@ -9,6 +9,7 @@ use crate::model::revision::{self, Revision};
 use crate::model::upgrade::Mode;
 use crate::ops::deploy::{Intent, Options, spec_text};
 use crate::ops::services::Services;
+use crate::ops::slots;
 use crate::ops::standing::submitted_spec;
 use crate::store::JobRow;
 
@@ -35,10 +36,7 @@ pub(super) async fn outlook(
     let Some(connection) = look.connection.as_ref().filter(|_| change.action != Action::Record) else { return Ok(()) };
     match services.clusters.slots(connection).await {
         Ok(slots) => {
-            let parallelism = |spec: &JobSpec| {
-                let set = || spec.setting("parallelism.default").and_then(|text| text.parse().ok());
-                spec.parallelism.map(u64::from).or_else(set).unwrap_or(slots.default_parallelism)
-            };
+            let parallelism = |spec: &JobSpec| slots::parallelism(spec, &slots);
             let freed = match &look.live {
                 Some((home, _, attempt)) if home.name == connection.name => {
                     parallelism(&submitted_spec(attempt, &spec.identity.job)?)

@@ -67,6 +67,8 @@ pub struct Cluster {
     pub checkpoints_dir: Option<String>,
     /// How each job takes checkpoints, as REST tells it.
     pub checkpoint_configuration: Value,
+    /// More of its configuration.
+    pub settings: Vec<(&'static str, String)>,
     /// Whether it has the adaptive scheduler.
     pub adaptive: bool,
     /// What the operators of the next jobs have as parallelism that the job's own does not change.
@@ -106,6 +108,7 @@ impl Cluster {
             checkpoint_configuration: json!({"mode": "exactly_once", "interval": 1000, "timeout": 600_000, "min_pause": 0,
                 "max_concurrent": 1, "externalization": {"enabled": true, "delete_on_cancellation": false},
                 "state_backend": "HashMapStateBackend", "unaligned_checkpoints": false, "tolerable_failed_checkpoints": 0}),
+            settings: Vec::new(),
             adaptive: false,
             fixed: Vec::new(),
             max_parallelism: 128,
@@ -334,6 +337,7 @@ impl Cluster {
             ("heartbeat.timeout", "500".to_owned()),
             ("state.savepoints.dir", "file:/savepoints".to_owned()),
         ];
+        set.extend(self.settings.clone());
         set.extend(self.adaptive.then(|| ("jobmanager.scheduler", "adaptive".to_owned())));
         set.extend(self.checkpoints_dir.clone().map(|folder| ("state.checkpoints.dir", folder)));
         set.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
