@@ -133,7 +133,9 @@ async fn of_job(
             say(
                 "missing",
                 text,
-                format!("`tidegate logs {name}` shows why; `tidegate start {name}` goes on from its newest state"),
+                format!(
+                    "`tidegate logs {name}` shows why; `tidegate start {name}` goes on from its newest state, or says why it cannot"
+                ),
             );
         }
         return Ok(());

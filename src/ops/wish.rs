@@ -170,7 +170,7 @@ fn matching_state(services: &Services, job: &JobRow, target: &Revision) -> Resul
     let newest = whole
         .filter(|one| one.status == SnapshotStatus::Completed && fits(one.attempt) && one.path.is_some())
         .filter(|one| !one.path.as_deref().is_some_and(crate::drivers::checkpoint_folder::is_gone))
-        .max_by_key(|one| (one.attempt, one.completed_at));
+        .max_by_key(|one| (one.attempt, one.taken_at()));
     let found = newest.and_then(|one| Some((one.path.clone()?, one)));
     let (path, snapshot) = found.ok_or_else(|| {
         Error::new(
