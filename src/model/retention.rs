@@ -18,14 +18,17 @@ pub struct Keep {
     pub since: Millis,
 }
 
-/// The savepoints of a job that nobody needs, the oldest first: ours and whole, neither the newest state, nor the newest
+/// The savepoints of a job that nobody needs, the oldest first: asked for by us and whole (what somebody else made is not ours to delete), neither the newest state, nor the newest
 /// state of a revision in reach, nor what the newest attempt was started from, and not kept by count or age.
 pub fn disposable<'a>(snapshots: &'a [Snapshot], attempts: &[Attempt], keep: Keep) -> Vec<&'a Snapshot> {
     let whole = |one: &&Snapshot| one.status == SnapshotStatus::Completed && one.path.is_some();
     let made = |one: &Snapshot| one.completed_at.unwrap_or(one.created_at);
     let order = |one: &Snapshot| (one.attempt, made(one), one.id);
-    let mut ours: Vec<&Snapshot> =
-        snapshots.iter().filter(whole).filter(|one| one.kind != SnapshotKind::Checkpoint).collect();
+    let mut ours: Vec<&Snapshot> = snapshots
+        .iter()
+        .filter(whole)
+        .filter(|one| one.kind != SnapshotKind::Checkpoint && one.trigger_id.is_some())
+        .collect();
     ours.sort_by_key(|one| order(one));
 
     // Only what is sure to last counts as the newest state: Flink may delete a checkpoint when it takes the next.
@@ -59,7 +62,7 @@ mod tests {
             job: 1,
             attempt,
             kind,
-            trigger_id: None,
+            trigger_id: Some(format!("{id:032x}")),
             target: None,
             incarnation: String::new(),
             status: SnapshotStatus::Completed,
@@ -118,6 +121,14 @@ mod tests {
         assert_eq!(ids(&snapshots, &attempts, 6, 1_000), [1, 2]);
         assert_eq!(ids(&snapshots, &attempts, 0, 2), [1]);
         assert!(ids(&snapshots[..1], &attempts, 0, 1_000).is_empty());
+    }
+
+    #[test]
+    fn what_somebody_else_made_is_not_ours_to_delete() {
+        let foreign = Snapshot { trigger_id: None, ..snapshot(1, 1, SnapshotKind::Stop) };
+        let snapshots = [foreign, snapshot(2, 2, SnapshotKind::Stop), snapshot(3, 2, SnapshotKind::Stop)];
+        let attempts = [attempt(1, 1, None), attempt(2, 1, None), attempt(3, 1, None)];
+        assert_eq!(ids(&snapshots, &attempts, 0, 1_000), [2]);
     }
 
     #[test]

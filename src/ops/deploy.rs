@@ -6,6 +6,7 @@ use super::cluster::Start;
 use super::connection::Connection;
 use super::effect::Acting;
 use super::facts;
+use super::gone_state;
 use super::run_request::{self, Ready};
 use super::services::Services;
 use super::stability::{Gate, UNJUDGED, UNSTABLE};
@@ -91,7 +92,9 @@ async fn brought(
     if let Some(newest) = &newest {
         savepoint::settle(services, home, newest, name).await?;
     }
-    let mut listed = look(services, home, newest.as_ref(), job.as_ref().map(|job| (job, options))).await?;
+    // A rewind names its state: what is the newest need not be known.
+    let guard = job.as_ref().filter(|_| intent.rewind.is_none()).map(|job| (job, options));
+    let mut listed = look(services, home, newest.as_ref(), guard).await?;
     let live = live(services, &spec.identity, &home.name, &listed)?.cloned();
     if elsewhere.is_some() {
         let other = connection.jobs().await?;
@@ -123,7 +126,7 @@ async fn brought(
         }
         standing::superseded(services, job, &attempt, acting)?;
         // Before anything ends: what cannot start must not cost what runs.
-        state_guard::is_there(name, intent.rewind.as_deref())?;
+        gone_state::is_there(name, intent.rewind.as_deref())?;
         if let Some(few) = slots::missing(services, home, &connection, spec, &attempt).await? {
             services.clusters.progress(&format!("warning: {few}"));
         }
@@ -160,7 +163,7 @@ async fn brought(
         }
         _ => None,
     };
-    state_guard::is_there(name, restore.as_deref())?;
+    gone_state::is_there(name, restore.as_deref())?;
     if ready.is_none() {
         class_path::ensure(services, spec, &connection).await?;
         lock_in(services, spec, intent).await?;

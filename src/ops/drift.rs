@@ -161,7 +161,9 @@ async fn of_job(
             let hint = match unsettled::goes_on(services, run)? {
                 Some(hint) => hint,
                 None => {
-                    format!("`tidegate logs {name}` shows why; `tidegate start {name}` goes on from its newest state")
+                    format!(
+                        "`tidegate logs {name}` shows why; `tidegate start {name}` goes on from its newest state, or says why it cannot"
+                    )
                 }
             };
             say("missing", text, hint);

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use super::connection::{Connection, Newest};
 use super::services::Services;
 use crate::base::Result;
-use crate::drivers::checkpoint_folder::{self, Found};
+use crate::drivers::checkpoint_folder::{self, Folder};
 use crate::drivers::flink::Checkpoints;
 use crate::model::attempt::Attempt;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::Listed;
 use crate::model::running_configuration;
+use crate::model::snapshot::SnapshotStatus;
 
 /// Flink's options for the folder of checkpoints: since 1.20, and before.
 const FOLDERS: [&str; 2] = ["execution.checkpointing.dir", "state.checkpoints.dir"];
@@ -83,14 +84,33 @@ pub async fn newest(
     Ok(Some(newest))
 }
 
-/// The newest checkpoint of an attempt that no JobManager knows any more, where its folder can be read from here: by the
-/// time of its metadata, since the highest number can belong to a lineage that was left.
+/// What the checkpoint folder of an attempt shows that no JobManager knows any more: the newest by the time of its metadata, since
+/// the highest number can belong to a lineage that was left. With the folder's path.
 ///
 /// # Errors
 /// `flink.*` where the cluster's own folder has to be asked for.
-pub async fn left_behind(connection: &Connection, spec: &JobSpec, attempt: &Attempt) -> Result<Option<Found>> {
-    let folder = connection.setting_of(spec, &FOLDERS).await?;
-    Ok(folder.and_then(|folder| checkpoint_folder::newest(&folder, &attempt.flink_id)))
+pub async fn left_behind(connection: &Connection, spec: &JobSpec, attempt: &Attempt) -> Result<(Folder, String)> {
+    let Some(folder) = connection.setting_of(spec, &FOLDERS).await? else {
+        return Ok((Folder::Unseen, String::new()));
+    };
+    let seen = checkpoint_folder::look(&folder, &attempt.flink_id);
+    Ok((seen, format!("{}/{}", folder.trim_end_matches('/'), attempt.flink_id)))
+}
+
+/// Records savepoints whose answers went down with their JobManager, and which lie whole in their private folders all the same.
+/// Whether the job ended with such a one, or went on after it, is not known.
+///
+/// # Errors
+/// `state.*`.
+pub fn find_lost(services: &Services, attempt: &Attempt) -> Result<()> {
+    for lost in services.store.snapshots_of(attempt.job, attempt.number)? {
+        let target = lost.target.as_deref().filter(|_| lost.status == SnapshotStatus::Lost);
+        if let Some(path) = target.and_then(checkpoint_folder::savepoint_below) {
+            let written = checkpoint_folder::written_at(&path).unwrap_or(lost.created_at);
+            services.store.find_snapshot(&lost, &path, written)?;
+        }
+    }
+    Ok(())
 }
 
 /// Records that an attempt has ended, with its newest state, which it gives.

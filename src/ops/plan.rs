@@ -12,7 +12,7 @@ use super::deploy::{Intent, Options, spec_text};
 use super::services::Services;
 use super::standing::{is_finished, submitted_spec};
 use super::wish::{self, Wish};
-use super::{facts, savepoint, secret_marks, slots, stability, standing, state_guard, upgrade, wait};
+use super::{facts, gone_state, savepoint, secret_marks, slots, stability, standing, state_guard, upgrade, wait};
 use crate::base::{Error, Result, clock, code, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{Artifact, JobSpec, Program};
@@ -90,7 +90,7 @@ async fn decided(
         let change = if !standing::is_same_job(attempt, spec) || !rotated.is_empty() || intent.again {
             let mut notes = vec![runs];
             let ending = async {
-                state_guard::is_there(&spec.identity.job, intent.rewind.as_deref())?;
+                gone_state::is_there(&spec.identity.job, intent.rewind.as_deref())?;
                 let ending = upgrade::check(services, connection, spec, attempt, options).await?;
                 if ending == Ending::StopWithSavepoint {
                     savepoint::folder(connection, attempt, &spec.identity.job).await?;
@@ -155,7 +155,7 @@ async fn decided(
         }
         _ => None,
     };
-    if let Err(error) = state_guard::is_there(&spec.identity.job, restored.as_deref()) {
+    if let Err(error) = gone_state::is_there(&spec.identity.job, restored.as_deref()) {
         return Ok(blocked(services, spec, Action::Restart, newest, error));
     }
     let before = newest.filter(|newest| newest.submission == Submission::Accepted);

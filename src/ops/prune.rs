@@ -55,7 +55,8 @@ pub async fn prune(
     let connection = services.clusters.connect(&job.cluster, Start::No).await?;
     for snapshot in candidates {
         let Some(path) = &snapshot.path else { continue };
-        if !checkpoint_folder::is_gone(path) {
+        let was_there = !checkpoint_folder::is_gone(path);
+        if was_there {
             let request = connection.client.dispose_savepoint(path).await?;
             let deadline = Instant::now() + PATIENCE;
             loop {
@@ -72,8 +73,12 @@ pub async fn prune(
             }
         }
         services.store.dispose_snapshot(&snapshot)?;
-        services.clusters.progress(&format!("`{name}`: deleted {path}"));
-        gone.push(json!({ "job": name, "attempt": snapshot.attempt, "path": path }));
+        services.clusters.progress(&if was_there {
+            format!("`{name}`: deleted {path}")
+        } else {
+            format!("`{name}`: {path} was not there any more, and nothing was deleted: it is crossed off")
+        });
+        gone.push(json!({ "job": name, "attempt": snapshot.attempt, "path": path, "was_there": was_there }));
     }
     Ok(gone)
 }

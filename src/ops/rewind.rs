@@ -1,13 +1,12 @@
 //! A rewind: an earlier revision with the newest state that it had itself, and what is passed over for it.
 
 use super::cluster::Start;
+use super::gone_state;
 use super::ledger;
 use super::services::Services;
 use crate::base::{Error, Result, clock, code, duration};
-use crate::drivers::checkpoint_folder;
 use crate::model::attempt::Submission;
 use crate::model::revision::Revision;
-use crate::model::snapshot::SnapshotStatus;
 use crate::store::JobRow;
 
 /// Records the newest state of the execution that runs, so that what is passed over can be told. Where its cluster cannot be
@@ -39,10 +38,8 @@ pub(super) fn matching_state(services: &Services, job: &JobRow, target: &Revisio
     let fits =
         |number: u32| attempts.iter().any(|attempt| attempt.number == number && attempt.spec_hash == target.spec_hash);
     let whole = services.store.snapshots(job.id)?.into_iter();
-    let newest = whole
-        .filter(|one| one.status == SnapshotStatus::Completed && fits(one.attempt) && one.path.is_some())
-        .filter(|one| !one.path.as_deref().is_some_and(checkpoint_folder::is_gone))
-        .max_by_key(|one| (one.attempt, one.completed_at));
+    let newest =
+        whole.filter(|one| gone_state::whole(one) && fits(one.attempt)).max_by_key(|one| (one.attempt, one.taken_at()));
     let found = newest.and_then(|one| Some((one.path.clone()?, one)));
     let (path, snapshot) = found.ok_or_else(|| {
         Error::new(

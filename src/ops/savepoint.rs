@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::ledger;
 use super::services::Services;
 use super::standing::submitted_spec;
 use super::way_on;
@@ -344,7 +345,12 @@ fn restarted(
     )
     .hint("run the script again: it looks at what is there now");
     services.store.settle_snapshot(snapshot, SnapshotStatus::Lost, None, Some(&error.to_json().to_string()))?;
-    Err(error)
+    ledger::find_lost(services, attempt)?;
+    let found = services.store.snapshots_of(attempt.job, attempt.number)?.into_iter().find(|one| one.id == snapshot.id);
+    Err(match found.and_then(|found| found.path) {
+        Some(path) => error.caused_by(format!("it is whole all the same: {path}")),
+        None => error,
+    })
 }
 
 fn failed(name: &str, kind: SnapshotKind, causes: &[String]) -> Error {

@@ -1,16 +1,17 @@
 //! The guard: a job that had state never starts without it.
 
 use super::connection::Connection;
+use super::gone_state;
 use super::ledger;
+use super::remains;
 use super::services::Services;
 use super::standing::submitted_spec;
 use super::way_on;
 use crate::base::{Error, Result, code};
-use crate::drivers::checkpoint_folder;
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::is_terminal;
-use crate::model::snapshot::{Snapshot, SnapshotKind, SnapshotStatus, is_newer, newer_than, number_at};
+use crate::model::snapshot::{Snapshot, SnapshotKind, SnapshotStatus, newer_than, number_at};
 use crate::store::JobRow;
 
 /// The checkpoint that a new attempt has to start from; `None` where the job never had state.
@@ -20,8 +21,19 @@ use crate::store::JobRow;
 /// the one decides that the attempt ran on; without it what was recorded at its end.
 ///
 /// # Errors
-/// `job.state_unknown` where the last execution took checkpoints and the newest of them cannot be determined.
+/// `job.state_unknown` where the last execution took checkpoints and the newest of them cannot be determined; `savepoint.gone` where
+/// it is known and not there.
 pub async fn newest_state(
+    services: &Services,
+    connections: &[&Connection],
+    job: &JobRow,
+    allow_state_loss: Option<&str>,
+) -> Result<Option<String>> {
+    let newest = recorded_or_left(services, connections, job, allow_state_loss).await?;
+    gone_state::pass_over(services, job, newest, allow_state_loss)
+}
+
+async fn recorded_or_left(
     services: &Services,
     connections: &[&Connection],
     job: &JobRow,
@@ -38,11 +50,13 @@ pub async fn newest_state(
             return Ok(None);
         }
         let spec = submitted_spec(attempt, &job.name)?;
+        ledger::find_lost(services, attempt)?;
         if !ran {
             // Nobody knows whether it ran. Where it did, what it left is the newest.
-            match left(services, connection, &spec, attempt).await? {
+            match remains::of(services, connection, &spec, attempt).await? {
                 Some(Known::Checkpoint(path, _)) => return Ok(Some(path)),
-                Some(_) => return Err(unknown(services, job, attempt)?),
+                Some(Known::Nothing) => return Ok(attempt.restored_from.clone()),
+                Some(_) => return Err(remains::unknown(services, job, attempt)?),
                 None => {
                     services.clusters.progress(&format!(
                         "{}: attempt {} was given up, and nothing is found of it: the state of the one before is taken",
@@ -67,20 +81,22 @@ pub async fn newest_state(
             Known::Checkpoint(path, number) => (Some(path), number),
             // It ended with a savepoint of its own.
             Known::Done(path) if path != attempt.restored_from => return Ok(path),
+            // Its folder is seen, and it had come to no checkpoint when it went down.
+            Known::Nothing => (attempt.restored_from.clone(), None),
             // A stop whose answer went down with its JobManager, or was forgotten, may have made a savepoint that nobody knows.
-            _ if stop_was_lost(services, attempt)? => return Err(unknown(services, job, attempt)?),
+            _ if stop_was_lost(services, attempt)? => return Err(remains::unknown(services, job, attempt)?),
             // It has done its work, and Flink has discarded its checkpoints.
             Known::Done(path) => return Ok(path),
             // It ended before its first checkpoint: all that it had is what it was started from.
             Known::None => (attempt.restored_from.clone(), None),
             Known::Not if had || takes_checkpoints(connection, &spec, attempt).await? => {
-                return Err(unknown(services, job, attempt)?);
+                return Err(remains::unknown(services, job, attempt)?);
             }
             Known::Not => return Ok(None),
         };
         let recorded = services.store.snapshots_of(job.id, attempt.number)?;
         if let Some(newer) = newer_than(number, &recorded).filter(|newer| newer.path != path) {
-            let name = abandoned_name(attempt, newer);
+            let name = abandoned_name(attempt.number, newer.path.as_deref().unwrap_or_default());
             if allow_state_loss != Some(name.as_str()) {
                 return Err(older(job, path.as_deref(), newer, &name));
             }
@@ -128,9 +144,8 @@ async fn takes_checkpoints(connection: Option<&Connection>, spec: &JobSpec, atte
 }
 
 /// How the one state that is abandoned is named: `attempt-3/chk-9`.
-fn abandoned_name(attempt: &Attempt, newer: &Snapshot) -> String {
-    let path = newer.path.as_deref().unwrap_or_default();
-    format!("attempt-{}/{}", attempt.number, path.rsplit('/').next().unwrap_or_default())
+pub(super) fn abandoned_name(attempt: u32, path: &str) -> String {
+    format!("attempt-{attempt}/{}", path.rsplit('/').next().unwrap_or_default())
 }
 
 /// Whether somebody allowed, by its name `attempt-N`, that the state of an attempt is abandoned.
@@ -150,26 +165,17 @@ pub(super) fn had_state(services: &Services, spec: &JobSpec, attempt: &Attempt) 
     Ok(recorded.iter().any(|one| one.path.is_some()))
 }
 
-/// Looks whether the state to start from is there, as far as it can be seen from here.
-///
-/// # Errors
-/// `savepoint.gone`.
-pub(super) fn is_there(name: &str, path: Option<&str>) -> Result<()> {
-    match path.filter(|path| checkpoint_folder::is_gone(path)) {
-        None => Ok(()),
-        Some(path) => {
-            Err(Error::new(&code::SAVEPOINT_GONE, format!("the state that `{name}` would start from is gone: {path}"))
-                .hint(format!("somebody deleted it; `tidegate savepoints {name}` lists what else is recorded")))
-        }
-    }
-}
-
-enum Known {
+/// What is known of the newest state of an attempt.
+pub(super) enum Known {
     /// The newest state, and Flink's number of it where it was made by the attempt itself and the number is known.
     Checkpoint(String, Option<u64>),
     /// It finished: this is what it was started from, or a savepoint of it.
     Done(Option<String>),
+    /// It ended, and took none.
     None,
+    /// It went down with its JobManager, and its folder shows that it had taken none.
+    Nothing,
+    /// It is not known.
     Not,
 }
 
@@ -196,7 +202,7 @@ async fn newest_of(
         });
     }
     if attempt.end_state.is_none()
-        && let Some(left) = left(services, connection, spec, attempt).await?
+        && let Some(left) = remains::of(services, connection, spec, attempt).await?
     {
         return Ok(left);
     }
@@ -229,60 +235,9 @@ fn newest_savepoint(services: &Services, attempt: &Attempt) -> Result<Known> {
     )
 }
 
-fn savepoints(recorded: &[Snapshot]) -> impl Iterator<Item = &Snapshot> {
+/// The savepoints that are whole.
+pub(super) fn savepoints(recorded: &[Snapshot]) -> impl Iterator<Item = &Snapshot> {
     recorded.iter().filter(|one| one.status == SnapshotStatus::Completed && one.kind != SnapshotKind::Checkpoint)
-}
-
-/// What an attempt that no JobManager knows any more left, where its checkpoints can be read from here: the newest of them, or a
-/// savepoint that it went on after. None where nothing can be read.
-async fn left(
-    services: &Services,
-    connection: Option<&Connection>,
-    spec: &JobSpec,
-    attempt: &Attempt,
-) -> Result<Option<Known>> {
-    let Some(connection) = connection else { return Ok(None) };
-    let Some(found) = ledger::left_behind(connection, spec, attempt).await? else { return Ok(None) };
-    services.store.see_checkpoint(attempt, found.number, &found.path, Some(found.completed_at), None)?;
-    let recorded = services.store.snapshots_of(attempt.job, attempt.number)?;
-    let Some(savepoint) = savepoints(&recorded).max_by_key(|one| one.created_at) else {
-        return Ok(Some(Known::Checkpoint(found.path, Some(found.number))));
-    };
-    let Some(path) = savepoint.path.clone() else { return Ok(Some(Known::Not)) };
-    let written = checkpoint_folder::written_at(&path);
-    Ok(Some(match is_newer(savepoint, written, found.completed_at) {
-        Some(true) => {
-            let number = savepoint.checkpoint.or(number_at(written.unwrap_or(savepoint.created_at), &recorded));
-            Known::Checkpoint(path, number.max(Some(found.number)))
-        }
-        Some(false) => Known::Checkpoint(found.path, Some(found.number)),
-        // Which of them is the newer one nobody can tell.
-        None => Known::Not,
-    }))
-}
-
-fn unknown(services: &Services, job: &JobRow, attempt: &Attempt) -> Result<Error> {
-    let mut error = Error::new(
-        &code::JOB_STATE_UNKNOWN,
-        format!(
-            "attempt {} of `{}` took checkpoints, or may have, and which was the newest is not known: the cluster has forgotten it, or has deleted it",
-            attempt.number, job.name
-        ),
-    );
-    let newest = services.store.newest_snapshot(job.id)?.filter(|newest| newest.attempt == attempt.number);
-    if let Some(path) = newest.and_then(|newest| newest.path).or_else(|| attempt.checkpoint.clone()) {
-        error = error.caused_by(format!("the newest one seen, perhaps an old one: {path}"));
-    }
-    let asked = services.store.snapshots_of(job.id, attempt.number)?;
-    if let Some(target) =
-        asked.iter().rev().find(|one| one.status == SnapshotStatus::Lost).and_then(|one| one.target.clone())
-    {
-        error = error.caused_by(format!("a savepoint that was asked for may lie below {target}"));
-    }
-    Ok(error.with("attempt", attempt.number).hint(format!(
-        "to start from nothing and abandon that state, say {}",
-        way_on::abandon(&job.name, &format!("attempt-{}", attempt.number))
-    )))
 }
 
 fn older(job: &JobRow, path: Option<&str>, newer: &Snapshot, name: &str) -> Error {

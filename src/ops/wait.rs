@@ -145,7 +145,7 @@ async fn gone(services: &Services, connection: &Connection, spec: &JobSpec, atte
     );
     Ok(if restarted {
         error.caused_by("it has restarted since the job was submitted, without high availability").hint(
-            "the job's tasks end within their heartbeat timeout; run the script again to deploy it anew from its newest state",
+            "the job's tasks end within their heartbeat timeout; run the script again: it goes on from its newest state, or says why that is not known and how to go on all the same",
         )
     } else {
         error.caused_by("it has not restarted, so the job has ended and Flink has forgotten it")

@@ -105,6 +105,31 @@ impl Store {
         })
     }
 
+    /// Records that a savepoint whose answer was lost is there, and whole. A stop that nobody heard of is no end: it is a savepoint
+    /// after which the job may have gone on.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn find_snapshot(&self, lost: &Snapshot, path: &str, written: i64) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            transaction
+                .execute(
+                    "DELETE FROM snapshot_rows WHERE job = ?1 AND path = ?2 AND trigger_id IS NULL",
+                    params![lost.job, path],
+                )
+                .map_err(sql)?;
+            transaction
+                .execute(
+                    "UPDATE snapshot_rows SET status = 'completed', kind = 'savepoint', path = ?2, completed_at = ?3, error = NULL
+                     WHERE id = ?1 AND status = 'lost'",
+                    params![lost.id, path, written],
+                )
+                .map_err(sql)?;
+            let data = serde_json::json!({ "path": path }).to_string();
+            add_event(transaction, lost.job, lost.attempt, lost.run, "savepoint found", &data)
+        })
+    }
+
     /// Records that a savepoint was deleted.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ fn give_up(sandbox: &Sandbox) -> Ended {
 }
 
 /// A checkpoint of a job as a file, completed at this second.
-fn write_checkpoint(folder: &Path, id: &str, number: u64, second: u64) -> String {
+pub(crate) fn write_checkpoint(folder: &Path, id: &str, number: u64, second: u64) -> String {
     let place = folder.join(id).join(format!("chk-{number}"));
     std::fs::create_dir_all(&place).unwrap();
     let file = std::fs::File::create(place.join("_metadata")).unwrap();

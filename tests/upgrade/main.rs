@@ -14,6 +14,7 @@ mod gate;
 mod matrix;
 mod namesake;
 mod records;
+mod remains;
 mod rescale;
 #[path = "../support/mod.rs"]
 mod support;
