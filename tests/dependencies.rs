@@ -20,6 +20,7 @@ use serde_json::Value;
 use support::fake_flink::FakeFlink;
 use support::fake_maven::FakeMaven;
 use support::sandbox::Sandbox;
+use tidegate::model::dependency_lock::DependencyLock;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -163,6 +164,11 @@ fn connectors_are_resolved_with_all_that_they_need_and_maven_is_asked_once() {
     // Somebody changed the lock, or the repository: it is not used.
     std::fs::remove_file(&kept).unwrap();
     std::fs::write(&lock_path, lock.replace(hash, &"0".repeat(64))).unwrap();
+    fails(&mut command(&sandbox, &["run", "first"]), "dependency.lock_invalid");
+    let of_other = DependencyLock::parse(&lock).unwrap();
+    let mut set = of_other.sets()[0].clone();
+    set.files.iter_mut().filter(|file| file.sha256 == hash).for_each(|file| file.sha256 = "0".repeat(64));
+    std::fs::write(&lock_path, of_other.with(set).text()).unwrap();
     let text = fails(&mut command(&sandbox, &["run", "first"]), "dependency.checksum");
     assert!(
         text.contains("`com.mysql:mysql-connector-j:8.4.0`") && text.contains(hash) && text.contains(&"0".repeat(64)),

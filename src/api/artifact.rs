@@ -58,6 +58,12 @@ impl Artifact {
     }
 }
 
+impl std::fmt::Display for Artifact {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "artifact `{}` of {} bytes", self.path, self.bytes)
+    }
+}
+
 /// The file that an argument or an option names: by its path in the workspace, pinned for the run; as an artifact; or
 /// as a jar that was opened. `what` names it in errors: "`file`", "option `jar`".
 ///

@@ -7,6 +7,7 @@ use super::convert::from_json;
 use super::declare::{Body, Call, Function, Namespace, Planning, Type, optional, required};
 use super::marked::{MARK, mark, unmark};
 use super::planner::ends;
+use crate::base::wording::cut;
 use crate::base::{Error, Result, clock, code, duration, suggest};
 use crate::model::build::{self as model, Built, choose};
 use crate::model::class::Class;
@@ -102,6 +103,17 @@ impl Build {
         self.facts
             .get(name)
             .ok_or_else(|| ends(format!("`{name}` of a build that is not there yet is known only when it has ended")))
+    }
+}
+
+impl std::fmt::Display for Build {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = |name: &str| self.facts.get(name).and_then(Value::as_str).unwrap_or_default();
+        match self.facts.get("id") {
+            Some(id) => write!(formatter, "build {id}")?,
+            None => formatter.write_str("a build")?,
+        }
+        write!(formatter, " of `{}` at {}", text("project"), cut(text("commit"), 10))
     }
 }
 

@@ -189,6 +189,12 @@ impl Project {
     }
 }
 
+impl std::fmt::Display for Project {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "project `{}` at {}", self.text("name"), cut(self.text("commit"), 10))
+    }
+}
+
 /// Whether a text is meant as a URL, and not as a name.
 pub fn is_url(text: &str) -> bool {
     text.contains("://") || text.starts_with('/') || (text.contains('@') && text.contains(':'))

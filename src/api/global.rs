@@ -2,7 +2,11 @@
 
 use rhai::{FuncRegistration, Module};
 
+use super::artifact::Artifact;
+use super::build::Build;
+use super::git::Project;
 use super::handle::Job;
+use super::jar::Jar;
 use super::params::Declaration;
 use super::spec::Spec;
 use crate::base::secret::SecretText;
@@ -22,6 +26,10 @@ pub fn register(module: &mut Module) {
         show().set_into_module(module, |secret: &mut SecretText| secret.to_string());
         show().set_into_module(module, |job: &mut Job| format!("job `{}` attempt {}", job.name(), job.attempt()));
         show().set_into_module(module, |spec: &mut Spec| format!("job spec `{}`", spec.0.identity.job));
+        show().set_into_module(module, |artifact: &mut Artifact| artifact.to_string());
+        show().set_into_module(module, |jar: &mut Jar| jar.to_string());
+        show().set_into_module(module, |project: &mut Project| project.to_string());
+        show().set_into_module(module, |build: &mut Build| build.to_string());
         show().set_into_module(module, |declaration: &mut Declaration| {
             format!("parameter of type {}", declaration.kind.name())
         });

@@ -142,6 +142,12 @@ impl Jar {
     }
 }
 
+impl std::fmt::Display for Jar {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "jar `{}` of {} bytes", self.file.path, self.file.bytes)
+    }
+}
+
 /// The file of the jar in a marked object; none in any other value.
 pub(super) fn facts_in(value: &Value) -> Option<Artifact> {
     marked::is(value, KIND).then_some(())?;

@@ -4,6 +4,7 @@
 pub fn counted(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
+        _ if what.ends_with('s') => format!("{number} {what}es"),
         _ => format!("{number} {what}s"),
     }
 }
@@ -30,6 +31,13 @@ pub fn cut(text: &str, longest: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn things_are_counted() {
+        let counted = |number| (super::counted(number, "process"), super::counted(number, "file"));
+        assert_eq!(counted(1), ("1 process".to_owned(), "1 file".to_owned()));
+        assert_eq!(counted(2), ("2 processes".to_owned(), "2 files".to_owned()));
+    }
+
     #[test]
     fn colours_are_taken_out() {
         assert_eq!(super::without_colors("a\u{1b}[1;31mERROR\u{1b}[m b\u{1b}["), "aERROR b");

@@ -12,7 +12,7 @@ pub use parts::{
 
 /// Deploys and operates Flink jobs with scripts: never twice, never lost.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(name = "tidegate", version, arg_required_else_help = true)]
 pub struct Arguments {
     /// The workspace's folder; else the nearest one with a tidegate.yaml
     #[arg(long, short = 'w', global = true, value_name = "DIR")]

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::built_for::built_for;
+use super::coordinates::Coordinates;
+
 use super::connectors::Asks;
 
 /// What one jar brings.
@@ -216,6 +219,21 @@ pub fn two_versions(jars: &[Named<'_>]) -> Vec<TwoVersions> {
         same.push((own, at));
     }
     found
+}
+
+/// The artifacts of Flink's own projects, and the Flink that each was built for.
+pub fn built_for_flink(jars: &[Named<'_>]) -> Vec<(String, String)> {
+    let each = jars.iter().filter_map(|jar| {
+        let coordinates = jar.path.parse::<Coordinates>().ok();
+        let of_coordinates =
+            coordinates.map(|it| MavenArtifact { group: it.group, artifact: it.artifact, version: it.version });
+        let own = jar.facts.parts.first().and_then(|part| part.maven.clone());
+        let named = of_coordinates.or(own).or_else(|| of_file_name(jar.path))?;
+        let is_of_flink = named.group.is_empty() || named.group == "org.apache.flink";
+        let version = built_for(&named.artifact, &named.version).filter(|_| is_of_flink)?;
+        Some((jar.path.to_owned(), version))
+    });
+    each.collect()
 }
 
 /// What a file name says: `kafka-clients-3.4.0.jar`. What stands behind the numbers, such as a classifier, is left out.

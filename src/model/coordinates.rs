@@ -128,6 +128,7 @@ fn check_version(version: &str) -> Result<(), (String, &'static str)> {
     if version.contains(['[', ']', '(', ')', ',']) {
         return Err((format!("`{version}` is a range of versions"), ONE));
     }
+    // A SNAPSHOT is one file once it is locked, by its hash; `LATEST` would not even say of which version.
     if matches!(version, "LATEST" | "RELEASE") {
         return Err((format!("`{version}` is another version each day"), ONE));
     }
@@ -150,6 +151,14 @@ pub struct Exclusion {
     pub group: String,
     /// The artifact, or `*`.
     pub artifact: String,
+}
+
+impl Exclusion {
+    /// Whether it keeps this out.
+    pub fn fits(&self, coordinates: &Coordinates) -> bool {
+        let is = |pattern: &str, name: &str| pattern == "*" || pattern == name;
+        is(&self.group, &coordinates.group) && is(&self.artifact, &coordinates.artifact)
+    }
 }
 
 impl fmt::Display for Exclusion {

@@ -94,6 +94,17 @@ pub struct Closure {
     pub left_out: Vec<LeftOut>,
 }
 
+/// The first digits of a hash, and those from where it differs from another, where that is later.
+fn brief(sha256: &str, other: &str) -> String {
+    const DIGITS: usize = 8;
+    let same = sha256.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    let first = sha256.get(..DIGITS).unwrap_or(sha256);
+    match sha256.get(same..(same + DIGITS).min(sha256.len())) {
+        Some(rest) if same >= DIGITS => format!("{first}...{rest}"),
+        _ => first.to_owned(),
+    }
+}
+
 impl Closure {
     /// Whether nothing was wanted.
     pub fn is_empty(&self) -> bool {
@@ -112,7 +123,6 @@ impl Closure {
         };
         let (old, new) = (by_name(self), by_name(new));
         let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        let brief = |sha256: &str| sha256.get(..8).unwrap_or(sha256).to_owned();
         let line = |name: &String| match (old.get(name), new.get(name)) {
             (Some(old), Some(new)) if old.coordinates.version != new.coordinates.version => {
                 Some(format!("dependency {name} {} -> {}", old.coordinates.version, new.coordinates.version))
@@ -120,8 +130,8 @@ impl Closure {
             (Some(old), Some(new)) if old.sha256 != new.sha256 => Some(format!(
                 "dependency {name} {}: another file ({} -> {})",
                 new.coordinates.version,
-                brief(&old.sha256),
-                brief(&new.sha256)
+                brief(&old.sha256, &new.sha256),
+                brief(&new.sha256, &old.sha256)
             )),
             (None, Some(new)) => Some(format!("dependency {name} none -> {}", new.coordinates.version)),
             (Some(old), None) => Some(format!("dependency {name} {} -> none", old.coordinates.version)),
@@ -169,6 +179,14 @@ mod tests {
         other.exclude.push("x:*".parse().unwrap());
         let error = sorted(vec![dependency("a:a:1"), other]).unwrap_err();
         assert_eq!(error.message(), "`a:a:1` is there twice, with other exclusions");
+    }
+
+    #[test]
+    fn hashes_that_begin_alike_are_shown_where_they_differ() {
+        let hash = |end: &str| format!("d7796287{}{end}", "0".repeat(50));
+        let (one, other) = (hash("10fffe"), hash("20fffe"));
+        let differences = closure(&[("a:a:1", &one)]).differences(&closure(&[("a:a:1", &other)]));
+        assert_eq!(differences, ["dependency a:a 1: another file (d7796287...10fffe -> d7796287...20fffe)"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod attempt;
 pub mod build;
 pub mod build_log;
+pub mod built_for;
 pub mod class;
 pub mod class_path;
 pub mod connectors;

@@ -12,6 +12,7 @@ use super::inputs::artifact_path;
 use super::projects;
 use super::services::Services;
 use crate::base::hash::sha256;
+use crate::base::wording::without_colors;
 use crate::base::{Error, Result, boundary, clock, code, counted, duration};
 use crate::drivers::build::{self, Failure, Launch};
 use crate::drivers::git;
@@ -162,7 +163,7 @@ pub fn log(services: &Services, id: i64) -> Result<String> {
     let bytes = std::fs::read(path).map_err(|error| {
         Error::new(&code::LOG_NOT_FOUND, format!("build {id} has no log at {shown}")).caused_by(error)
     })?;
-    Ok(services.secrets.mask(&String::from_utf8_lossy(&bytes)))
+    Ok(services.secrets.mask(&without_colors(&String::from_utf8_lossy(&bytes))))
 }
 
 /// Whether everything that a build left is still kept.
@@ -197,8 +198,8 @@ fn settle(services: &Services, key: &str) -> Result<()> {
         }
         let killed = build::kill_marked(&mark(&services.store, build.id));
         if killed > 0 {
-            let text =
-                format!("build {} was left running by a tidegate that died: {killed} processes are ended", build.id);
+            let ended = counted(killed, "process");
+            let text = format!("build {} was left running by a tidegate that died: {ended} ended", build.id);
             services.clusters.progress(&text);
         }
         Open { store: services.store.clone(), id: build.id, is_open: true, remove: true }.end(

@@ -12,7 +12,7 @@ use super::kept;
 use super::services::Services;
 use crate::base::{Error, Result, code, counted, suggest};
 use crate::drivers::{flink::Version, jar};
-use crate::model::class_path::{Clash, JarFacts, Named, Provided, clashes, shown, two_versions};
+use crate::model::class_path::{Clash, JarFacts, Named, Provided, built_for_flink, clashes, shown, two_versions};
 use crate::model::connectors::{self, Asked, Asks, OF_FLINK};
 use crate::model::job_spec::{Artifact, JobSpec, Program};
 use crate::sql;
@@ -76,6 +76,19 @@ pub async fn check(services: &Services, spec: &JobSpec, connection: Option<&Conn
     let found = clashes(&jars).into_iter().filter_map(|clash| clash_warning(services, &artifacts, &jars, &clash));
     warn(&mut findings, found.collect(), "jars with other bytes for the same classes");
     warn(&mut findings, version_warnings(&jars), "artifacts in two versions");
+    let built_for = built_for_flink(&jars);
+    if !built_for.is_empty()
+        && let Some(runs) = flink(services, spec, connection).await
+    {
+        let others = built_for.into_iter().filter(|(_, version)| *version != runs);
+        let each = others.map(|(path, version)| {
+            format!(
+                "`{path}` is for Flink {version}, and `{}` runs {runs}: take its version for that one",
+                spec.cluster
+            )
+        });
+        warn(&mut findings, each.collect(), "artifacts for another Flink");
+    }
     if let Program::Sql { statements, .. } = &spec.program {
         let asked = sql::asked(statements);
         let ambiguous = asked.iter().find_map(|asked| ambiguous(spec, &jars, asked));

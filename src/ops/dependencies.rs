@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::artifacts::{self, Taken};
 use super::capability;
+use super::dependency_notes;
 use super::inputs::Inputs;
 use super::services::Services;
 use crate::base::{Error, Result, code, counted};
@@ -209,6 +210,7 @@ async fn ask_maven(services: &Services, declared: &[Dependency], lock: &Dependen
         let maven = maven(services, &mask, &tell)?;
         services.clusters.progress(&format!("resolving {} with Maven", dependencies(asked.len())));
         found = maven.resolve(Ask::Closure(&asked, &[])).await?;
+        dependency_notes::idle_exclusions(services, &maven, &asked).await;
         let brought = provided_in(&found);
         let names: Vec<&Coordinates> = brought.iter().map(|one| &one.coordinates).collect();
         let brings = |one: &Found| one.by.as_ref().is_some_and(|by| names.contains(&by));
@@ -230,7 +232,8 @@ async fn ask_maven(services: &Services, declared: &[Dependency], lock: &Dependen
     }
     files.sort_by(|one, other| one.coordinates.cmp(&other.coordinates));
     left_out.sort_by(|one, other| one.coordinates.cmp(&other.coordinates));
-    tell_left_out(services, &left_out);
+    dependency_notes::left_out(services, &left_out);
+    dependency_notes::snapshots(services, &files);
     Ok(Closure { declared: declared.to_vec(), files, left_out })
 }
 
@@ -243,16 +246,6 @@ fn provided_in(found: &[Found]) -> Vec<LeftOut> {
 
 fn excluded(coordinates: &Coordinates) -> Exclusion {
     Exclusion { group: coordinates.group.clone(), artifact: coordinates.artifact.clone() }
-}
-
-fn tell_left_out(services: &Services, left_out: &[LeftOut]) {
-    for reason in ["Flink has it", "only compilers need it"] {
-        let of_it = left_out.iter().filter(|one| provided::reason(&one.coordinates) == Some(reason));
-        let names: Vec<String> = of_it.map(|one| one.coordinates.to_string()).collect();
-        if !names.is_empty() {
-            services.clusters.progress(&format!("left out, since {reason}: {}", names.join(", ")));
-        }
-    }
 }
 
 /// Has every file of a closure in the store: what is missing is fetched again, and must be what the lock says.
@@ -311,13 +304,19 @@ fn maven<'a>(
 }
 
 fn differs(one: &Found, expected: &str, sha256: &str) -> Error {
+    let hint = match dependency_notes::is_snapshot(&one.coordinates) {
+        true => format!(
+            "a SNAPSHOT changes in its repository: to take the one of now, delete its sets, whole, from `{FILE}`"
+        ),
+        false => format!(
+            "a released file never changes: delete that one, so that Maven fetches it anew; where it stays another, ask who keeps \
+             the repository, and only then delete its sets from `{FILE}`"
+        ),
+    };
     Error::new(&code::DEPENDENCY_CHECKSUM, format!("`{}` is another file than `{FILE}` says", one.coordinates))
         .caused_by(format!("the lock has SHA-256 {expected}"))
         .caused_by(format!("Maven gave {sha256}: {}", one.path.display()))
-        .hint(format!(
-            "a released file never changes: delete that one, so that Maven fetches it anew; where it stays another, ask who keeps \
-             the repository, and only then delete its sets from `{FILE}`"
-        ))
+        .hint(hint)
         .with("coordinates", one.coordinates.to_string())
         .with("expected", expected)
         .with("found", sha256)

@@ -13,6 +13,7 @@ pub mod connection;
 mod damaged;
 pub mod decide;
 pub mod dependencies;
+mod dependency_notes;
 pub mod deploy;
 pub mod deps;
 mod divergence;

@@ -175,20 +175,16 @@ fn one_line(value: &Dynamic, depth: usize) -> String {
         return format!("job spec `{}`", spec.0.identity.job);
     }
     if let Some(artifact) = value.read_lock::<Artifact>() {
-        return format!("artifact `{}` of {} bytes", artifact.path, artifact.bytes);
+        return artifact.to_string();
     }
     if let Some(jar) = value.read_lock::<Jar>() {
-        return format!("jar `{}` of {} bytes", jar.file.path, jar.file.bytes);
+        return jar.to_string();
     }
     if let Some(project) = value.read_lock::<Project>() {
-        return format!("project `{}` at {}", project.text("name"), cut(project.text("commit"), 10));
+        return project.to_string();
     }
     if let Some(build) = value.read_lock::<Build>() {
-        let text = |name: &str| build.facts().get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-        return match build.facts().get("id") {
-            Some(id) => format!("build {id} of `{}` at {}", text("project"), cut(text("commit"), 10)),
-            None => format!("a build of `{}` at {}", text("project"), cut(text("commit"), 10)),
-        };
+        return build.to_string();
     }
     if let Some(declaration) = value.read_lock::<Declaration>() {
         return format!("parameter of type {}", declaration.kind.name());

@@ -274,6 +274,35 @@ fn only_a_deploy_writes_the_lock() {
 }
 
 #[test]
+fn what_is_odd_about_dependencies_is_said() {
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    let maven = FakeMaven::new();
+    let (kafka, thing) = ("org.apache.flink:flink-connector-kafka:jar:3.2.0-1.19", "com.acme:thing:jar:1.0-SNAPSHOT");
+    maven.answers("all", &[(kafka, None, &jar("kafka")), (thing, None, &jar("thing"))]);
+    workspace.job(
+        "\"org.apache.flink:flink-connector-kafka:3.2.0-1.19\", #{ coordinates: \"com.acme:thing:1.0-SNAPSHOT\", exclude: [\"com.acme:thin\"] }",
+        DEPLOY,
+    );
+    let said = workspace.with(&maven, &["run", "it"]);
+    assert!(
+        said.contains("`org.apache.flink:flink-connector-kafka:3.2.0-1.19` is for Flink 1.19, and `shared` runs 1.20"),
+        "{said}"
+    );
+    assert!(said.contains("`exclude: [\"com.acme:thin\"]` of `com.acme:thing:1.0-SNAPSHOT` keeps nothing out: no dependency brings it; did you mean `com.acme:thing`?"), "{said}");
+    assert!(said.contains("com.acme:thing:1.0-SNAPSHOT is locked as the file of now"), "{said}");
+    // One that keeps something out, and a connector that fits, are nothing to talk about.
+    let kafka = "org.apache.flink:flink-connector-kafka:jar:3.4.0-1.20";
+    maven.answers("all", &[(kafka, None, &jar("newer")), ("com.acme:part:jar:2", Some(kafka), &jar("part"))]);
+    workspace.job(
+        "#{ coordinates: \"org.apache.flink:flink-connector-kafka:3.4.0-1.20\", exclude: [\"com.acme:*\"] }",
+        DEPLOY,
+    );
+    let said = workspace.with(&maven, &["run", "it"]);
+    assert!(said.contains("exit code: 0") && !said.contains("warning"), "{said}");
+}
+
+#[test]
 fn a_deploy_that_is_refused_leaves_the_lock() {
     let flink = FakeFlink::start();
     let workspace = Workspace::on(&flink.url());

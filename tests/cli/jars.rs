@@ -89,6 +89,13 @@ fn a_jar_is_looked_into() {
         );
         assert_snapshot!(name, workspace.script(&script));
     }
+    let printed = workspace.script("let jar = jar::open(\"jars/jobs.jar\");\nprint(jar);\nprint([jar]);");
+    assert!(
+        printed.contains("\njar `jars/jobs.jar` of ") && printed.contains("\n[jar `jars/jobs.jar` of "),
+        "{printed}"
+    );
+    let help = workspace.tidegate(&["help"]);
+    assert!(help.contains("exit code: 0") && help.contains("Usage: tidegate"), "{help}");
     assert_snapshot!("thrown_code", workspace.script("throw #{ code: \"orders.stale\", message: \"data is old\" };"));
     assert!(workspace.tidegate(&["explain", "launcher.class"]).contains("exit code: 0"));
     workspace.write("jars/page.jar", "<html>404</html>");

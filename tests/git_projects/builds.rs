@@ -132,13 +132,18 @@ fn a_maven_project_is_built_once_and_its_commit_goes_with_the_revision() {
 #[test]
 fn builds_beyond_the_newest_are_pruned_by_name_and_marked() {
     let root = tempfile::tempdir().unwrap();
-    let (jobs, workspace) = shell_project(root.path(), "mkdir target; cat n > target/a.jar\n", "");
+    let (jobs, workspace) =
+        shell_project(root.path(), "printf '\\033[1mbold\\033[0m\\n'; mkdir target; cat n > target/a.jar\n", "");
     let mut commits = Vec::new();
     for number in 1..=7 {
         jobs.commit("next", &[("n", &format!("jar {number}\n"))]);
         commits.push(jobs.head());
         assert_eq!(workspace.run(&build("")).ok(), format!("{number} false"));
     }
+    assert_eq!(workspace.tidegate(&["builds", "log", "1"]).ok(), "bold");
+    let printed = workspace.run("print(build::get(1).artifacts);\nprint(build::get(1));").ok();
+    let built = format!("build 1 of `jobs` at {}...", &commits[0][..10]);
+    assert_eq!(printed, format!("[artifact `target/a.jar` of 6 bytes]\n{built}"));
     let prune =
         |more: &[&str]| workspace.tidegate(&[&["artifacts", "prune", "--older-than", "0s"], more].concat()).ok();
     let told = prune(&["--dry-run"]);

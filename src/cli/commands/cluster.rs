@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Session;
 use crate::api::table::layout;
-use crate::base::Result;
+use crate::base::{Result, counted};
 use crate::cli::Outcome;
 use crate::cli::args::ClusterCommand;
 use crate::ops::cluster::{Clusters, Definition, Start, State};
@@ -26,7 +26,7 @@ pub(super) fn cluster(session: &Session<'_>, command: &ClusterCommand) -> Result
             let stopped = session.wait(workspace.services.clusters.down(&name))?;
             session.terminal.say(&match stopped.stopped.len() {
                 0 => format!("cluster `{name}` was down"),
-                count => format!("cluster `{name}` is down: {count} processes ended"),
+                count => format!("cluster `{name}` is down: {} ended", counted(count, "process")),
             });
         }
         ClusterCommand::Status { name, json } => return status(session, &workspace, name.as_deref(), *json),

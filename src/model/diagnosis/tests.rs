@@ -245,7 +245,7 @@ fn the_missing_class_is_not_taken_for_the_exception() {
         let diagnosis = diagnose(&trace);
         assert_eq!(diagnosis.root_cause, "class `com.example.Ordres` was not found");
         assert_eq!((diagnosis.exception.as_str(), &diagnosis.kind), (class, &Kind::ClassNotFound));
-        assert_eq!(diagnosis.chain, [diagnosis.root_cause.clone()]);
+        assert_eq!(diagnosis.chain, std::slice::from_ref(&diagnosis.root_cause));
         assert_eq!(diagnosis.missing_class(), Some("com.example.Ordres"));
     }
     // A wrapper that repeats its cause still gives way to it.
