@@ -316,7 +316,10 @@ fn the_time_in_which_the_jobmanager_is_silent_is_not_the_attempts() {
     flink.wait_for_answered("GET", &path, 1);
     flink.refuse();
     // Longer than `within`, which is what the test is about.
-    std::thread::sleep(std::time::Duration::from_millis(4_500));
+    let until = std::time::Instant::now() + std::time::Duration::from_millis(4_500);
+    while let Some(left) = until.checked_duration_since(std::time::Instant::now()) {
+        std::thread::park_timeout(left);
+    }
     let before = flink.count("GET", &path);
     flink.listen();
     flink.wait_for_answered("GET", &path, before + 1);
