@@ -109,7 +109,7 @@ pub(super) async fn bring(
             record_spec(services, run, spec, job, &revision)?;
             return Ok(facts::of(home, spec, &attempt, Some(&listing), action));
         }
-        standing::superseded(services, job, &attempt, acting)?;
+        standing::superseded(services, job, acting, "running")?;
         // Before anything ends: what cannot start must not cost what runs.
         class_path::ensure(services, spec, &connection).await?;
         ready = Some(run_request::can_be_sent(services, &connection, spec, &attempt.incarnation).await?);
@@ -126,7 +126,7 @@ pub(super) async fn bring(
         return Ok(facts::of(home, spec, own, listing, "created"));
     }
     if let (Some(newest), Some(job)) = (&newest, &job) {
-        standing::superseded(services, job, newest, acting)?;
+        standing::superseded(services, job, acting, "running")?;
         let listing = listed.iter().find(|listing| listing.id == newest.flink_id);
         note_end(services, home, newest, listing).await?;
         let stopped = state_guard::may_have_been_stopped(services, newest)?;
@@ -236,7 +236,7 @@ pub(super) fn record_spec(
     revision: &Revision,
 ) -> Result<()> {
     if job.spec == revision.spec && job.desired == "running" {
-        return Ok(());
+        return services.store.reaffirm(run, job.id, "running");
     }
     services.store.desire(run, &spec.identity, &spec.cluster, "running", revision).map(drop)
 }

@@ -11,7 +11,7 @@ use super::deploy::{self, Intent, Options};
 use super::effect::Acting;
 use super::facts;
 use super::services::Services;
-use super::standing::{is_same_job, lock, revision_spec, submitted_spec};
+use super::standing::{is_same_job, lock, revision_spec, submitted_spec, superseded};
 use super::wait::job_not_found;
 use crate::base::{Error, Result, clock, code, counted};
 use crate::drivers::flink::{Bounds, JobDetail, Requirement, Version};
@@ -71,6 +71,9 @@ pub async fn perform(
     let _lock = lock(services, &services.identity(environment, name))?;
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
     let resolved = resolve(services, &job, wish, Some(&acting.key))?;
+    if matches!(wish, Wish::Rescale(_)) {
+        superseded(services, &job, acting, "running")?;
+    }
     if let Wish::Rescale(parallelism) = wish
         && let Some(facts) = rescaled_live(services, run, acting, &job, &resolved, parallelism).await?
     {
