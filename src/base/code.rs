@@ -53,7 +53,7 @@ codes! {
     RUN_NOT_FOUND = "run.not_found": "no run of that number is recorded in this workspace. `tidegate runs` lists them.";
     RUN_NOT_OPEN = "run.not_open": "the run has ended or was given up, so there is nothing to resume or abandon.";
     RUN_LOCKED = "run.locked": "another process works on this run. It may be stopped (SIGSTOP, a debugger): end it, or let it go on.";
-    JOB_SUPERSEDED = "job.superseded": "a run that died was resumed, and another run has started the job anew since, with another spec. What that one brought about stands; the old run did nothing more.";
+    JOB_SUPERSEDED = "job.superseded": "a run that died, or waited for the lock of its job, was resumed, and another run has decided something else of the job since: it was deployed, started, adopted, stopped or removed. That stands; the old run did nothing more. Run its script again if it is still wanted.";
     RUN_SUPERSEDED = "run.superseded": "while this process was stopped or slow, another one took over the same run. This one did nothing more: what it had begun was finished by its successor under the same key.";
     RUN_DIVERGED = "run.diverged": "the script did something else than what the journal of this run recorded at this step: another function, or other arguments. Going on could repeat or skip an effect, so the run stopped. It cannot be caught by a script.";
     RUN_UNKNOWN_OUTCOME = "run.unknown_outcome": "an effect was begun, the answer never came, and the target cannot tell any more whether it arrived (the JobManager restarted and forgot). tidegate does not guess. Look at the cluster, then say `tidegate resume RUN --step N=retry` (it never ran, or has ended) or `--step N=done:<json>` (it did run).";
@@ -123,14 +123,14 @@ codes! {
     JAVA_NOT_FOUND = "java.not_found": "no Java 11, 17 or 21 was found, and none could be installed.";
 
     JOB_NOT_FOUND = "job.not_found": "no job of this name is recorded in this environment.";
-    JOB_EXISTS_UNMANAGED = "job.exists_unmanaged": "the cluster already runs this job, but this workspace's state has no record of it: another clone deployed it, or `.tidegate` was lost. Deploying would start a twin, so nothing was done. Deploy from where it was deployed, or take it over with `tidegate adopt`.";
+    JOB_EXISTS_UNMANAGED = "job.exists_unmanaged": "the cluster already runs this job, but this workspace's state has no record of it: another clone deployed it, or `.tidegate` was lost. Deploying would start a twin, so nothing was started; where that showed only after the running job was ended for it, the error says with which savepoint. Deploy from where it was deployed, or take it over with `tidegate adopt`.";
     JOB_TWIN = "job.twin": "more than one live execution of one job was found on the cluster. tidegate starts none and stops none by itself.";
     JOB_UNKNOWN_OUTCOME = "job.unknown_outcome": "an earlier submission of this job was never answered, and the JobManager has restarted since: whether it ran cannot be known from here. tidegate does not guess.";
     JOB_CHANGED = "job.changed": "the job runs with another spec than the script now asks for. It comes as a cause: the error above it says why the job was not upgraded.";
     JOB_UPGRADE_BLOCKED = "job.upgrade_blocked": "the job runs with another spec than the script asks for, and in the mode that `upgrade` names it cannot be brought there without losing state. Nothing was done, and no other mode is taken instead: the hint names the ways out.";
     SAVEPOINT_FAILED = "savepoint.failed": "Flink could not take the savepoint, or its tasks did not all run. The job was not ended by us; Flink may have restarted it. The causes are Flink's own, without its serialized objects.";
     SAVEPOINT_NO_FOLDER = "savepoint.no_folder": "nothing says where savepoints go: neither the job's options nor the cluster's configuration has `execution.checkpointing.savepoint-dir` or `state.savepoints.dir`.";
-    SAVEPOINT_GONE = "savepoint.gone": "the checkpoint or savepoint that a job would be started from is recorded, the folder it lay in can be seen from here, and it is not there. Nothing was started.";
+    SAVEPOINT_GONE = "savepoint.gone": "the checkpoint or savepoint that a job would be started from is recorded, the folder it lay in can be seen from here, and it is not there. Nothing was started. The hint names the newest older state that is there, and what to say to go on from it.";
     SAVEPOINT_NOT_DISPOSED = "savepoint.not_disposed": "Flink was asked to delete a savepoint that nobody needs, and could not. It stays in the ledger.";
     JOB_ADOPTED = "job.adopted": "the job was adopted: somebody else started it, and what it runs is not known here. It can be looked at, stopped and upgraded by a deploy, and not be started again without one.";
     JOB_UNSTABLE = "job.unstable": "the new attempt of a job did not become stable as `stable` demands: it ended, restarted more often than allowed, or did not complete enough checkpoints in time. What was done then is in the message.";

@@ -6,33 +6,37 @@ use serde_json::{Value, json};
 
 use super::cluster::Start;
 use super::connection::Connection;
+use super::effect::Acting;
 use super::gone::{self, Seen};
 use super::ledger;
 use super::services::Services;
-use super::standing::lock;
+use super::standing::{lock, superseded};
 use super::wait::recorded;
 use crate::base::{Error, Result, code};
 use crate::drivers::flink::Cancellation;
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
+use crate::model::run::Run;
 
 /// How long to wait for the end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Cancels the newest attempt of a job and waits until it has ended. A job that has ended already stays as it is.
 ///
-/// `by` is kept with the end: who asked for it.
+/// The run is kept with the end: it asked for it.
 ///
 /// # Errors
-/// `job.not_found`, `job.unknown_outcome`-like states of an open attempt, `job.timeout`, `flink.*`.
-pub async fn cancel(services: &Services, environment: &str, name: &str, by: &str) -> Result<Value> {
+/// `job.not_found`, `job.superseded`, `job.unknown_outcome`-like states of an open attempt, `job.timeout`, `flink.*`.
+pub async fn cancel(services: &Services, run: &Run, acting: &Acting, environment: &str, name: &str) -> Result<Value> {
+    let by = &format!("run r{}", run.id);
     let job = services
         .store
         .job(environment, name)?
         .ok_or_else(|| super::wait::job_not_found(services, environment, name))?;
     let _lock = lock(services, &services.identity(environment, name))?;
+    superseded(services, &job, acting, "stopped")?;
     // What is desired is recorded first: whatever happens now, nobody brings the job back.
-    services.store.set_desired(job.id, "stopped")?;
+    services.store.set_desired(run, job.id, "stopped")?;
     let newest = settled(services, environment, name, job.id).await?;
     let answer = |state: &str, did: &str, checkpoint: Option<&str>| json!({ "name": name, "environment": environment, "attempt": newest.number, "id": newest.flink_id, "state": state, "action": did, "checkpoint": checkpoint });
     if newest.submission != Submission::Accepted {

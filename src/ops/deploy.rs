@@ -124,7 +124,7 @@ async fn brought(
             record_spec(services, run, spec, job, &revision)?;
             return Ok(facts::of(home, spec, &attempt, Some(&listing), action));
         }
-        standing::superseded(services, job, &attempt, acting)?;
+        standing::superseded(services, job, acting, "running")?;
         // Before anything ends: what cannot start must not cost what runs.
         gone_state::is_there(name, intent.rewind.as_deref())?;
         if let Some(few) = slots::missing(services, home, &connection, spec, &attempt).await? {
@@ -144,7 +144,7 @@ async fn brought(
         return Ok(facts::of(home, spec, own, listing, "created"));
     }
     if let (Some(newest), Some(job)) = (&newest, &job) {
-        standing::superseded(services, job, newest, acting)?;
+        standing::superseded(services, job, acting, "running")?;
         let listing = listed.iter().find(|listing| listing.id == newest.flink_id);
         note_end(services, home, newest, listing).await?;
         let stopped = state_guard::may_have_been_stopped(services, newest)?;
@@ -263,7 +263,7 @@ pub(super) fn record_spec(
     revision: &Revision,
 ) -> Result<()> {
     if job.spec == revision.spec && job.desired == "running" {
-        return Ok(());
+        return services.store.reaffirm(run, job.id, "running");
     }
     services.store.desire(run, &spec.identity, &spec.cluster, "running", revision).map(drop)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::effect::Acting;
 use super::services::Services;
 use super::stop;
 use crate::base::Result;
@@ -11,10 +12,10 @@ use crate::model::run::Run;
 ///
 /// # Errors
 /// Those of [`stop::stop`]: then it is desired as before.
-pub async fn remove(services: &Services, run: &Run, environment: &str, name: &str) -> Result<Value> {
-    let facts = stop::stop(services, run, environment, name).await?;
+pub async fn remove(services: &Services, run: &Run, acting: &Acting, environment: &str, name: &str) -> Result<Value> {
+    let facts = stop::stop(services, run, acting, environment, name).await?;
     if let Some(job) = services.store.job(environment, name)? {
-        services.store.set_desired(job.id, "absent")?;
+        services.store.set_desired(run, job.id, "absent")?;
     }
     Ok(facts)
 }

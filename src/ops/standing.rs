@@ -10,7 +10,7 @@ use crate::model::identity::Identity;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, is_terminal};
 use crate::model::revision::{Revision, SecretMarks, changed_secrets};
-use crate::store::{JobRow, Lock};
+use crate::store::{Decision, JobRow, Lock};
 
 /// Takes the job's lock: two tidegates never work on one job at once.
 pub(super) fn lock(services: &Services, identity: &Identity) -> Result<Lock> {
@@ -172,25 +172,55 @@ pub(super) fn rotated(services: &Services, attempt: &Attempt, secrets: &SecretMa
     Ok(changed_secrets(&revision.secrets, secrets).into_iter().map(str::to_owned).collect())
 }
 
-/// Refuses to go on with a step whose attempt was followed by another run's: what that one brought about stands.
+/// Refuses to go on with a step that an earlier process began, or that has made an attempt, where another run has decided something
+/// else of the job since: that stands. `wanted` is what the step would bring about.
 ///
 /// # Errors
 /// `job.superseded`.
-pub(super) fn superseded(services: &Services, job: &JobRow, newest: &Attempt, acting: &Acting) -> Result<()> {
-    let Some(own) = services.store.attempt_of_step(&acting.key)?.filter(|own| own.number < newest.number) else {
-        return Ok(());
+pub(super) fn superseded(services: &Services, job: &JobRow, acting: &Acting, wanted: &str) -> Result<()> {
+    let own = services.store.attempt_of_step(&acting.key)?;
+    let why = |what: String| {
+        Err(Error::new(&code::JOB_SUPERSEDED, what).hint(format!(
+            "nothing was done: `tidegate history {}` shows what holds now; run the script again if this is still wanted",
+            job.name
+        )))
     };
-    Err(Error::new(
-        &code::JOB_SUPERSEDED,
-        format!(
+    let newest = services.store.newest_attempt(job.id)?;
+    if let (Some(own), Some(newest)) = (&own, &newest)
+        && own.number < newest.number
+        && newest.step.run != acting.key.run
+    {
+        return why(format!(
             "this run has started attempt {} of `{}`, and run r{} has started attempt {} since",
             own.number, job.name, newest.step.run, newest.number
-        ),
-    )
-    .hint(format!(
-        "nothing was done: `tidegate history {}` shows what runs now; run the script again if its job is still wanted",
-        job.name
-    )))
+        ));
+    }
+    if !acting.recovering && own.is_none() {
+        return Ok(());
+    }
+    let decided = services.store.decided_since(job.id, acting.begun_at, acting.key.run)?;
+    let is_same = |decision: &Decision| wanted != "running" && decision.desired.as_deref() == Some(wanted);
+    if let Some(decision) = decided.filter(|decision| !is_same(decision)) {
+        let did = match (decision.kind.as_str(), decision.attempt, decision.desired) {
+            ("submitting", Some(attempt), _) => format!("started attempt {attempt}"),
+            ("adopted", Some(attempt), _) => format!("adopted attempt {attempt}"),
+            ("stopping", ..) => "begun to stop it".to_owned(),
+            (.., Some(desired)) => format!("decided that it should be {desired}"),
+            _ => "decided something else".to_owned(),
+        };
+        return why(format!("this run began with `{}` before, and run r{} has {did} since", job.name, decision.run));
+    }
+    let has_begun =
+        own.is_some() || services.store.snapshots(job.id)?.iter().any(|one| one.run == Some(acting.key.run));
+    let newest = services.store.newest_revision(job.id)?;
+    let newer = services.store.revision(job.id, newest)?.filter(|newer| newer.step.run > acting.key.run);
+    match newer {
+        Some(newer) if !has_begun => why(format!(
+            "this run has done nothing with `{}` yet, and run r{}, which is newer, has deployed revision {}",
+            job.name, newer.step.run, newer.number
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The refusal to start a job where it lives on two clusters.

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::cancel::settled;
 use super::cluster::Start;
+use super::effect::Acting;
 use super::gone::{self, Seen};
 use super::services::Services;
-use super::standing::lock;
+use super::standing::{lock, superseded};
 use super::wait::job_not_found;
 use super::way_on;
 use super::{ledger, savepoint};
@@ -22,17 +23,18 @@ use crate::model::snapshot::SnapshotStatus;
 /// Where the savepoint cannot be taken, what was desired before is desired again: the job runs on.
 ///
 /// # Errors
-/// `job.not_found`, and those of [`savepoint::stop`].
-pub async fn stop(services: &Services, run: &Run, environment: &str, name: &str) -> Result<Value> {
+/// `job.not_found`, `job.superseded`, and those of [`savepoint::stop`].
+pub async fn stop(services: &Services, run: &Run, acting: &Acting, environment: &str, name: &str) -> Result<Value> {
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
     let _lock = lock(services, &services.identity(environment, name))?;
+    superseded(services, &job, acting, "stopped")?;
     let before = job.desired.as_str();
-    services.store.set_desired(job.id, "stopped")?;
+    services.store.set_desired(run, job.id, "stopped")?;
     let stopped = newest_stopped(services, run, environment, name, job.id).await;
     if let Err(error) = &stopped
         && (error.is(&code::SAVEPOINT_FAILED) || error.is(&code::SAVEPOINT_NO_FOLDER) || error.is(&code::FLINK_VERSION))
     {
-        services.store.set_desired(job.id, before)?;
+        services.store.withdraw_desired(run, job.id, before)?;
     }
     stopped.map_err(|error| way_on::of_stop(error, name))
 }

@@ -12,7 +12,7 @@ use super::effect::Acting;
 use super::facts;
 use super::rewind;
 use super::services::Services;
-use super::standing::{is_same_job, lock, revision_spec, submitted_spec};
+use super::standing::{is_same_job, lock, revision_spec, submitted_spec, superseded};
 use super::wait::job_not_found;
 use crate::base::{Error, Result, code, counted};
 use crate::drivers::flink::{Bounds, JobDetail, Requirement, Version};
@@ -74,6 +74,9 @@ pub async fn perform(
         rewind::look(services, &job).await?;
     }
     let resolved = resolve(services, &job, wish, Some(&acting.key))?;
+    if matches!(wish, Wish::Rescale(_)) {
+        superseded(services, &job, acting, "running")?;
+    }
     if let Some(note) = &resolved.note {
         services.clusters.progress(&format!("{name}: {note}"));
     }

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::decisions;
 use super::open::{Durability, Store};
 use super::revisions;
 use super::runs::{check_epoch, sql};
@@ -122,23 +123,8 @@ impl Store {
             check_epoch(transaction, run)?;
             let spec = &revision.spec;
             let job = set_desired(transaction, &identity.environment, &identity.job, cluster, desired, spec)?;
+            decisions::record(transaction, job, run.id, "desired", desired)?;
             revisions::record(transaction, job, revision)
-        })
-    }
-
-    /// Records that a job should be `running`, `stopped` or `absent`, and who asked for it.
-    ///
-    /// # Errors
-    /// `state.*`.
-    pub fn set_desired(&self, job: i64, desired: &str) -> Result<()> {
-        self.write(Durability::Full, |transaction| {
-            transaction
-                .execute(
-                    "UPDATE job_rows SET desired = ?2, updated_at = ?3 WHERE id = ?1",
-                    params![job, desired, clock::now()],
-                )
-                .map_err(sql)?;
-            Ok(())
         })
     }
 

@@ -3,6 +3,7 @@
 
 mod attempts;
 mod builds;
+mod decisions;
 mod jobs;
 mod locks;
 mod needed;
@@ -15,6 +16,7 @@ mod snapshots;
 mod steps;
 mod values;
 
+pub use decisions::Decision;
 pub use jobs::{Event, JobRow, Observation, Said, Sighting};
 pub use locks::Lock;
 pub use open::{Durability, Store};

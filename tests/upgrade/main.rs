@@ -13,6 +13,7 @@ mod doubt;
 mod gate;
 mod matrix;
 mod namesake;
+mod overtaken;
 mod records;
 mod remains;
 mod rescale;

@@ -210,20 +210,20 @@ pub(super) fn do_prune(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
     call.host.wait(work).map(Value::Array)
 }
 
-pub(super) fn do_remove(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+pub(super) fn do_remove(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let job = this_job(call)?;
     let run = call.host.journal()?.run();
-    call.host.wait(remove::remove(&call.host.services, run, job.environment(), job.name())).map(as_handle)
+    call.host.wait(remove::remove(&call.host.services, run, acting, job.environment(), job.name())).map(as_handle)
 }
 
-pub(super) fn do_stop(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+pub(super) fn do_stop(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let job = this_job(call)?;
     let run = call.host.journal()?.run();
-    call.host.wait(stop::stop(&call.host.services, run, job.environment(), job.name())).map(as_handle)
+    call.host.wait(stop::stop(&call.host.services, run, acting, job.environment(), job.name())).map(as_handle)
 }
 
-pub(super) fn do_cancel(call: &mut Call<'_>, _: &Acting) -> Result<Value> {
+pub(super) fn do_cancel(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let job = this_job(call)?;
-    let by = format!("run r{}", call.host.journal()?.run().id);
-    call.host.wait(cancel::cancel(&call.host.services, job.environment(), job.name(), &by)).map(as_handle)
+    let run = call.host.journal()?.run();
+    call.host.wait(cancel::cancel(&call.host.services, run, acting, job.environment(), job.name())).map(as_handle)
 }
