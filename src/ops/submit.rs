@@ -179,8 +179,8 @@ impl Pursuit<'_> {
                 return Ok(Alone::Silent);
             }
         };
-        if self.doubt.is_some() && listed.iter().any(|listing| listing.id == self.attempt.flink_id) {
-            // It has arrived: to ask for it again starts nothing.
+        if listed.iter().any(|listing| listing.id == self.attempt.flink_id) {
+            // It has arrived, or a successor has sent it while this process stood still: to ask for it again starts nothing.
             return Ok(Alone::Yes);
         }
         match none_lives(self.services, &self.spec.identity, &self.connection.name, &listed) {
