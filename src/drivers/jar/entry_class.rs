@@ -107,12 +107,14 @@ fn not_there(jar: &Path, jars: &[&Path], name: &str) -> Result<Error> {
     // One that could be started is meant sooner than one that could not.
     let groups = [&mains, &classes];
     let same = groups.iter().find_map(|group| group.iter().find(|one| simple(one) == simple(name)));
-    let near = || {
+    let by_simple_name = || {
         groups.iter().find_map(|group| {
             let meant = suggest::nearest(&simple(name), group.iter().map(|one| one.rsplit('.').next().unwrap_or(one)))?;
             group.iter().find(|one| simple(one) == meant).map(String::as_str)
         })
     };
+    // A long package makes all of its classes near: only what can be started is meant then.
+    let near = || by_simple_name().or_else(|| suggest::nearest(name, mains.iter().map(String::as_str)));
     Ok(match same.map(String::as_str).or_else(near) {
         Some(meant) => missing.hint(format!("did you mean `{meant}`?")),
         None => missing.hint(
