@@ -30,6 +30,16 @@ impl Submission {
         }
     }
 
+    /// What came of it, as a part of a sentence.
+    pub fn answered(self) -> &'static str {
+        match self {
+            Self::Open => "was never answered",
+            Self::Accepted => "was accepted",
+            Self::Refused => "was refused",
+            Self::GivenUp => "was given up",
+        }
+    }
+
     /// The reverse of [`Submission::name`].
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Open, Self::Accepted, Self::Refused, Self::GivenUp].into_iter().find(|state| state.name() == name)

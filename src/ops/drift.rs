@@ -128,12 +128,9 @@ async fn of_job(
         say("unknown", text, hint.unwrap_or_else(|| "run its script again, which settles it".to_owned()));
     }
     if newest.submission != Submission::Accepted && !is_listed {
-        let how = match newest.submission {
-            Submission::Refused => "was refused",
-            Submission::GivenUp => "was given up",
-            Submission::Open | Submission::Accepted => return Ok(()),
-        };
-        if job.desired == "running" && ours.is_empty() {
+        let is_over = matches!(newest.submission, Submission::Refused | Submission::GivenUp);
+        if is_over && job.desired == "running" && ours.is_empty() {
+            let how = newest.submission.answered();
             let hint = format!(
                 "`tidegate history {name}` shows what ran before, and `tidegate rollback {name}` goes back to it"
             );

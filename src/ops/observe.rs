@@ -138,8 +138,8 @@ fn describe(
             let goes_on = goes_on.unwrap_or_else(|| "run its script again".to_owned());
             Some(("UNKNOWN", "is unanswered", format!(": {goes_on}")))
         }
-        Submission::Refused => Some(("REFUSED", "was refused", String::new())),
-        Submission::GivenUp => Some(("GIVEN UP", "was given up", String::new())),
+        Submission::Refused => Some(("REFUSED", attempt.submission.answered(), String::new())),
+        Submission::GivenUp => Some(("GIVEN UP", attempt.submission.answered(), String::new())),
     };
     let doubt = match (held, listed) {
         (None, _) => String::new(),

@@ -168,7 +168,7 @@ fn target<'a>(job: &JobRow, revisions: &'a [Revision], attempts: &[Attempt], to:
         (Some(one), _) => {
             let mut of_it = attempts.iter().rev().filter(|attempt| attempt.revision == one.number);
             let why = match of_it.next() {
-                Some(attempt) => format!("attempt {} {}", attempt.number, answered(attempt.submission)),
+                Some(attempt) => format!("attempt {} {}", attempt.number, attempt.submission.answered()),
                 None => "nothing was submitted".to_owned(),
             };
             let message = format!("revision {} of `{}` never ran: {why}", one.number, job.name);
@@ -180,16 +180,6 @@ fn target<'a>(job: &JobRow, revisions: &'a [Revision], attempts: &[Attempt], to:
                 format!("`{}` has no revision to go back to: no other ran before the one that is deployed", job.name);
             Err(refused(message, lists))
         }
-    }
-}
-
-/// What came of a submission, as a part of a sentence.
-fn answered(submission: Submission) -> &'static str {
-    match submission {
-        Submission::Open => "was never answered",
-        Submission::Accepted => "was accepted",
-        Submission::Refused => "was refused",
-        Submission::GivenUp => "was given up",
     }
 }
 

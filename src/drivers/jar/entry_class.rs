@@ -85,6 +85,11 @@ fn mains(jar: &Path, name: &str) -> Vec<String> {
     classes.with_main(name).into_iter().map(str::to_owned).collect()
 }
 
+/// The name without its package.
+fn simple(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
 fn not_there(jar: &Path, jars: &[&Path], name: &str) -> Result<Error> {
     let archive = open(jar)?;
     let classes: Vec<String> = archive
@@ -102,14 +107,13 @@ fn not_there(jar: &Path, jars: &[&Path], name: &str) -> Result<Error> {
     if classes.is_empty() {
         return Ok(missing.hint("the jar holds no classes at all: was it built?"));
     }
-    let simple = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let mains = mains(jar, name);
     // One that could be started is meant sooner than one that could not.
     let groups = [&mains, &classes];
     let same = groups.iter().find_map(|group| group.iter().find(|one| simple(one) == simple(name)));
     let by_simple_name = || {
         groups.iter().find_map(|group| {
-            let meant = suggest::nearest(&simple(name), group.iter().map(|one| one.rsplit('.').next().unwrap_or(one)))?;
+            let meant = suggest::nearest(simple(name), group.iter().map(|one| simple(one)))?;
             group.iter().find(|one| simple(one) == meant).map(String::as_str)
         })
     };
