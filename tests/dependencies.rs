@@ -188,6 +188,7 @@ fn connectors_are_resolved_with_all_that_they_need_and_maven_is_asked_once() {
 /// A repository on loopback that gives every request this answer.
 struct Repository {
     address: String,
+    asked: std::sync::Arc<std::sync::Mutex<Vec<String>>>,
     stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
     server: Option<std::thread::JoinHandle<()>>,
 }
@@ -198,6 +199,8 @@ impl Repository {
         let address = listener.local_addr().unwrap().to_string();
         let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let stopped = stop.clone();
+        let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let paths = asked.clone();
         let server = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if stopped.load(std::sync::atomic::Ordering::Acquire) {
@@ -211,7 +214,9 @@ impl Repository {
                     request.push(byte[0]);
                 }
                 let request = String::from_utf8_lossy(&request).into_owned();
-                let (status, body) = answer(request.split(' ').nth(1).unwrap_or_default());
+                let path = request.split(' ').nth(1).unwrap_or_default();
+                paths.lock().unwrap().push(path.to_owned());
+                let (status, body) = answer(path);
                 let head = format!(
                     "HTTP/1.1 {status}\r\nContent-Length: {}\r\nWWW-Authenticate: Basic realm=\"r\"\r\nConnection: close\r\n\r\n",
                     body.len()
@@ -220,8 +225,27 @@ impl Repository {
                 let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
             }
         });
-        Self { address, stop, server: Some(server) }
+        Self { address, asked, stop, server: Some(server) }
     }
+
+    /// How often it was asked for a file of this name.
+    fn asked_for(&self, name: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|path| path.ends_with(name)).count()
+    }
+}
+
+/// A home with settings for Maven that name the repository `house` at this address; all else lies in the user's own.
+fn home_with(address: &str) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".m2")).unwrap();
+    let settings = format!(
+        "<settings><localRepository>{}</localRepository><profiles><profile><id>p</id><repositories><repository><id>house</id>\
+         <url>http://ci:confidential@{address}/maven</url></repository></repositories></profile></profiles>\
+         <activeProfiles><activeProfile>p</activeProfile></activeProfiles></settings>",
+        local_repository().display()
+    );
+    std::fs::write(home.path().join(".m2/settings.xml"), settings).unwrap();
+    home
 }
 
 impl Drop for Repository {
@@ -239,9 +263,15 @@ fn local_repository() -> PathBuf {
 /// Takes away what Maven notes in its local repository of artifacts that are nowhere.
 struct Traces(&'static str);
 
+impl Traces {
+    fn remove(&self) {
+        let _ = std::fs::remove_dir_all(local_repository().join("dev/tidegate").join(self.0));
+    }
+}
+
 impl Drop for Traces {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(local_repository().join("dev/tidegate").join(self.0));
+        self.remove();
     }
 }
 
@@ -258,22 +288,14 @@ fn what_repositories_refuse_is_told_plainly() {
     let denies = Repository::answering(|_| ("401 Unauthorized", Vec::new()));
     let forbids = Repository::answering(|_| ("403 Forbidden", Vec::new()));
     let damages = Repository::answering(wrong_sum);
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let closed = support::port::Refusing::new();
     for (artifact, address, code, words) in [
         ("denied", &denies.address, "dependency.denied", "does not accept the credentials"),
         ("forbidden", &forbids.address, "dependency.denied", "does not let this user read"),
         ("damaged", &damages.address, "dependency.checksum", "differs from the checksum"),
-        ("closed", &closed, "dependency.unreachable", "did not give `dev.tidegate.tests:closed:1.0`"),
+        ("closed", &closed.address(), "dependency.unreachable", "did not give `dev.tidegate.tests:closed:1.0`"),
     ] {
-        let home = tempfile::tempdir().unwrap();
-        std::fs::create_dir(home.path().join(".m2")).unwrap();
-        let settings = format!(
-            "<settings><localRepository>{}</localRepository><profiles><profile><id>p</id><repositories><repository><id>house</id>\
-             <url>http://ci:confidential@{address}/maven</url></repository></repositories></profile></profiles>\
-             <activeProfiles><activeProfile>p</activeProfile></activeProfiles></settings>",
-            local_repository().display()
-        );
-        std::fs::write(home.path().join(".m2/settings.xml"), settings).unwrap();
+        let home = home_with(address);
         let text = script("it", &format!("\"dev.tidegate.tests:{artifact}:1.0\""), DEPLOY);
         let sandbox = Sandbox::new("{ kind: session, url: \"http://127.0.0.1:9\" }", &[("scripts/it.rhai", &text)]);
         let mut command = command(&sandbox, &["run", "it"]);
@@ -296,19 +318,27 @@ fn an_artifact_that_is_nowhere_is_asked_for_anew() {
     if !has_maven("an_artifact_that_is_nowhere_is_asked_for_anew") {
         return;
     }
-    let _traces = Traces("nowhere");
+    let traces = Traces("nowhere");
+    // Those of a test that was killed.
+    traces.remove();
+    let house = Repository::answering(|_| ("404 Not Found", Vec::new()));
+    let home = home_with(&house.address);
     let text = script("it", "\"dev.tidegate.nowhere:nothing:1.0\"", DEPLOY);
     let sandbox = Sandbox::new("{ kind: session, url: \"http://127.0.0.1:9\" }", &[("scripts/it.rhai", &text)]);
+    let mut asked = 0;
     for _ in 0..2 {
-        let text = fails(&mut command(&sandbox, &["run", "it"]), "dependency.not_found");
+        let mut command = command(&sandbox, &["run", "it"]);
+        command.env("MAVEN_OPTS", format!("-Duser.home={}", home.path().display()));
+        let text = fails(&mut command, "dependency.not_found");
         // Not "was not found during a previous attempt": the repository itself says so each time.
         assert!(
             text.contains("`dev.tidegate.nowhere:nothing:1.0` is not in `") && !text.contains("previous attempt"),
             "{text}"
         );
+        let now = house.asked_for("nothing-1.0.jar");
+        assert!(now > asked, "{:?}", house.asked.lock().unwrap());
+        asked = now;
     }
-    let logs = std::fs::read_dir(sandbox.path().join(".tidegate/maven")).unwrap().count();
-    assert_eq!(logs, 3, "once, and then from memory and anew");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod support;
 use std::time::Duration;
 
 use support::fake_flink::{FakeFlink, Fault, Reply};
+use support::port;
 use tidegate::base::code;
 use tidegate::base::secret::{SecretText, Secrets};
 use tidegate::drivers::flink::{Cancellation, Client, JobState, Planning, RunRequest, Submission, Tail, Version};
@@ -383,4 +384,16 @@ fn every_request_has_a_boundary_before_and_after() {
         .unwrap();
     assert!(status.success());
     assert_eq!(std::fs::read_to_string(log).unwrap(), "request.before\nrequest.after\n");
+}
+
+#[test]
+fn a_port_that_refuses_is_not_given_away() {
+    let listening = port::listener();
+    let address = listening.local_addr().unwrap();
+    assert!(std::net::TcpStream::connect(address).is_ok());
+    port::refuse(&listening);
+    assert!(std::net::TcpStream::connect(address).is_err());
+    assert!(std::net::TcpListener::bind(address).is_err());
+    let again = port::listen_again(&listening);
+    assert!(std::net::TcpStream::connect(again.local_addr().unwrap()).is_ok());
 }

@@ -2,6 +2,7 @@
 
 use super::git_http::GitHttp;
 use super::git_repository::Repository;
+use super::support::port::Refusing;
 use super::tls::{self, Tls};
 use super::{Workspace, until};
 
@@ -130,7 +131,8 @@ fn no_repository_no_server_and_a_server_that_says_nothing() {
     let of = |url: &str, more: &str| format!("git::project(\"{url}\", #{{ {credentials}{more} }});");
     let said = case.workspace.run(&of(&case.server.url("none.git"), "")).fails("git.not_found");
     assert!(said.contains("there is no repository"), "{said}");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = Refusing::new();
+    let free = closed.address();
     let said = case.workspace.run(&of(&format!("http://{free}/jobs.git"), "")).fails("git.unreachable");
     assert!(said.contains(&format!("{free} cannot be reached")), "{said}");
     case.workspace.run(&of("http://no-such-host.invalid/jobs.git", "")).fails("git.unreachable");

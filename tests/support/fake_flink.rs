@@ -19,10 +19,11 @@ mod wire;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use super::port;
 
 pub use cluster::{Cluster, Execution};
 pub use wire::Reply;
@@ -148,7 +149,7 @@ impl FakeFlink {
 
     /// A JobManager of this version; from 2.0 on its answers differ.
     pub fn start_version(version: &str) -> Self {
-        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = port::listener();
         let address = socket.local_addr().unwrap();
         let state = State {
             cluster: Cluster::new(version, address.port()),
@@ -206,7 +207,7 @@ impl FakeFlink {
     pub fn refuse(&self) {
         let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(thread) = listener.thread.take() else { return };
-        close(&listener.socket);
+        port::refuse(&listener.socket);
         thread.join().unwrap();
     }
 
@@ -214,8 +215,7 @@ impl FakeFlink {
     pub fn listen(&self) {
         let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
         if listener.thread.is_none() {
-            // The old socket still holds the port; both allow its reuse, so nobody else can get in between.
-            listener.socket = TcpListener::bind(self.address).unwrap();
+            listener.socket = port::listen_again(&listener.socket);
             listener.thread = Some(accept(&self.shared, &listener.socket));
         }
     }
@@ -317,12 +317,6 @@ impl Drop for FakeFlink {
             let _ = thread.join();
         }
     }
-}
-
-/// Ends `accept()` and the listening, and keeps the port.
-fn close(socket: &TcpListener) {
-    let socket = socket.try_clone().unwrap();
-    TcpStream::from(OwnedFd::from(socket)).shutdown(Shutdown::Both).unwrap();
 }
 
 fn accept(shared: &Arc<Shared>, socket: &TcpListener) -> JoinHandle<()> {

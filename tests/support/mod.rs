@@ -3,4 +3,5 @@
 
 pub mod fake_flink;
 pub mod fake_maven;
+pub mod port;
 pub mod sandbox;
