@@ -61,6 +61,7 @@ fn a_cluster_that_is_killed() {
     let row: &[Scenario] = &[
         ("no slots", loss::no_slots_is_told_as_the_root_cause),
         ("loss", loss::a_killed_job_manager_loses_no_state_silently),
+        ("repair", loss::a_job_manager_that_ends_while_the_cluster_is_repaired),
     ];
     side_by_side(&cluster, &[row]);
 }

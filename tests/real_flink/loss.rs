@@ -1,5 +1,7 @@
 //! A JobManager that is killed: what is said while it is away, and what is refused afterwards.
 
+use std::io::{BufRead, BufReader, Read};
+
 use rustix::process::Signal;
 
 use super::mistakes;
@@ -31,13 +33,13 @@ pub(crate) fn a_killed_job_manager_loses_no_state_silently(cluster: &Cluster) {
     workspace.script("wait", "job::get(\"streaming\").wait_for(\"FINISHED\", \"6s\");\n");
     let mut waiting = workspace.start(&["run", "wait"]);
     // It waits for sure when it has told what it sees.
-    let mut said = std::io::BufReader::new(waiting.stderr.take().unwrap());
+    let mut said = BufReader::new(waiting.stderr.take().unwrap());
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    said.read_line(&mut line).unwrap();
     assert!(line.contains("streaming: RUNNING"), "{line}");
     workspace::kill(cluster.pid("jobmanager"), Signal::KILL);
     let mut rest = String::new();
-    std::io::Read::read_to_string(&mut said, &mut rest).unwrap();
+    said.read_to_string(&mut rest).unwrap();
     let ended = workspace::wait(waiting);
     assert_eq!(ended.code, Some(1), "{rest}");
     assert!(rest.contains("still waiting") && rest.contains("error[job.timeout]"), "{rest}");
@@ -66,4 +68,20 @@ pub(crate) fn a_killed_job_manager_loses_no_state_silently(cluster: &Cluster) {
     let anew = workspace.tidegate(&["run", "streaming"]).ok();
     assert!(anew.out.starts_with("streaming: RUNNING, attempt 2, "), "{anew}");
     workspace.tidegate(&["cancel", "streaming"]).ok();
+}
+
+pub(crate) fn a_job_manager_that_ends_while_the_cluster_is_repaired(cluster: &Cluster) {
+    let job_manager = cluster.pid("jobmanager");
+    workspace::kill(cluster.pid("taskmanager-1"), Signal::KILL);
+    let mut up = cluster.workspace.start(&["cluster", "up"]);
+    let mut said = BufReader::new(up.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "starting taskmanager-1 again\n");
+    workspace::kill(job_manager, Signal::KILL);
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(workspace::wait(up).code, Some(0), "{rest}");
+    assert!(rest.contains(&format!("the JobManager (pid {job_manager}) of cluster `it` has just ended")), "{rest}");
+    assert_ne!(cluster.pid("jobmanager"), job_manager);
 }

@@ -69,6 +69,13 @@ pub struct Down {
     pub killed: Vec<u32>,
 }
 
+/// What came of a repair.
+enum Repair {
+    Whole(Up),
+    /// The process number of the JobManager that all else would have belonged to.
+    JobManagerEnded(u32),
+}
+
 impl Cluster {
     /// Makes the cluster whole: starts it, or what is missing of it, or nothing. What was started is stopped again
     /// where it does not become whole within 60 s, and on cancellation.
@@ -82,13 +89,19 @@ impl Cluster {
         let _lock = self.lock(&directory, cancel, progress).await?;
         let record = Record::load(&directory);
         self.end_moved(record.as_ref(), &directory, cancel, progress).await?;
-        let alive = jvm::find(&jvm::mark(&directory));
+        let mut alive = jvm::find(&jvm::mark(&directory));
         let client = health::client()?;
         if let Some(record) = record.clone().filter(|record| record.directory == directory)
             && let [job_manager] = alive.iter().filter(|each| each.is_job_manager()).collect::<Vec<_>>()[..]
             && self.fits(&record, &client, progress).await?
         {
-            return self.repair(record, job_manager, &alive, &client, cancel, progress).await;
+            match self.repair(record, job_manager, &alive, &client, cancel, progress).await? {
+                Repair::Whole(up) => return Ok(up),
+                Repair::JobManagerEnded(pid) => {
+                    word(progress, format!("the JobManager (pid {pid}) of cluster `{}` has just ended", self.name));
+                    alive = jvm::find(&jvm::mark(&directory));
+                }
+            }
         }
         if !alive.is_empty() {
             let names: Vec<String> = alive.iter().map(|each| format!("{} (pid {})", each.name, each.pid)).collect();
@@ -192,7 +205,7 @@ impl Cluster {
         client: &reqwest::Client,
         cancel: &Cancel,
         progress: Report<'_>,
-    ) -> Result<Up> {
+    ) -> Result<Repair> {
         let directory = record.directory.clone();
         let names: Vec<String> = (1..=self.task_managers).map(task_manager_name).collect();
         let mut task_managers: Vec<Jvm> = Vec::new();
@@ -234,6 +247,8 @@ impl Cluster {
         let expected = Expected { url: &url, job_manager, task_managers: &task_managers, logs: &logs };
         let answer = match health::wait(&expected, client, cancel, progress).await {
             Ok(answer) => answer,
+            // It was killed, and had not yet ended when the processes were looked at.
+            Err(_) if !job_manager.is_alive() => return Ok(Repair::JobManagerEnded(job_manager.pid)),
             Err(failure) => {
                 let hint =
                     format!("`tidegate cluster down {}` ends the cluster, and the next `up` starts it anew", self.name);
@@ -243,14 +258,14 @@ impl Cluster {
         };
         record.complete = true;
         record.save(&directory)?;
-        Ok(Up {
+        Ok(Repair::Whole(Up {
             url,
             reused: new.is_empty(),
             version: record.version,
             job_manager_pid: job_manager.pid,
             task_manager_pids: task_managers.iter().map(|each| each.pid).collect(),
             slots: answer.slots_total,
-        })
+        }))
     }
 
     /// Starts everything.
