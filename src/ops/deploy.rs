@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::effect::Acting;
 use super::facts;
 use super::gone_state;
-use super::run_request::{self, Ready};
+use super::readiness::{self, Ready};
 use super::services::Services;
 use super::stability::{Gate, UNJUDGED, UNSTABLE};
 use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
@@ -132,7 +132,7 @@ async fn brought(
         }
         class_path::ensure(services, spec, &connection).await?;
         lock_in(services, spec, intent).await?;
-        ready = Some(run_request::can_be_sent(services, &connection, spec, &attempt.incarnation).await?);
+        ready = Some(readiness::look(services, &connection, spec, &attempt).await?);
         upgrade::end(services, run, home, spec, &attempt, options).await?;
         listed = home.jobs().await?;
         newest = services.store.attempt(job.id, attempt.number)?;

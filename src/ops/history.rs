@@ -71,8 +71,9 @@ fn place(services: &Services, step: &crate::model::attempt::StepKey) -> Result<S
     Ok(match services.store.place_of_step(step)? {
         // The lines of a command's own text say nothing to anybody.
         Some((file, _)) if file.starts_with('<') => file,
-        Some((file, line)) => format!("{file}:{line}"),
-        None => services.store.run(step.run)?.script,
+        // Who called the function of the standard library is not known; of which script it was, is.
+        Some((file, line)) if !file.starts_with("std/") => format!("{file}:{line}"),
+        Some(_) | None => services.store.run(step.run)?.script,
     })
 }
 

@@ -40,6 +40,7 @@ pub mod plan;
 pub mod projects;
 pub mod prune;
 pub mod query;
+mod readiness;
 pub mod refusal;
 mod remains;
 pub mod remove;

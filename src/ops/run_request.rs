@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 
-use super::connection::Connection;
 use super::services::Services;
 use super::upload;
 use crate::base::Result;
@@ -14,33 +13,6 @@ use crate::model::statement::{Kind, Statement};
 /// The option that keeps the checkpoints of a job that is cancelled, and its value.
 pub(super) const RETENTION: &str = "execution.checkpointing.externalized-checkpoint-retention";
 pub(super) const RETAIN: &str = "RETAIN_ON_CANCELLATION";
-
-/// The jar of a spec, as a cluster has it.
-#[derive(Debug)]
-pub(super) struct Ready {
-    /// Flink's id of it.
-    pub(super) jar: String,
-    /// The start of the JobManager that has it.
-    pub(super) incarnation: String,
-}
-
-/// Looks whether a spec could be sent: its jars are whole and on the cluster, its secrets can be resolved. Asked before what runs is
-/// ended for it. `incarnation` is the start of the JobManager that what runs was sent to: as long as that is the one, what is found holds.
-///
-/// # Errors
-/// `secret.*`, `file.*`, `flink.*`.
-pub(super) async fn can_be_sent(
-    services: &Services,
-    connection: &Connection,
-    spec: &JobSpec,
-    incarnation: &str,
-) -> Result<Ready> {
-    let payload = upload::payload(services, spec)?;
-    let version = connection.version(incarnation).await?;
-    request(services, version, true, "", None, false, spec)?;
-    let jar = upload::ensure(&connection.client, &payload, false).await?;
-    Ok(Ready { jar, incarnation: incarnation.to_owned() })
-}
 
 /// The request that starts, or plans, a job under an id.
 ///

@@ -2,6 +2,7 @@
 
 use super::class_path;
 use super::cluster::Start;
+use super::connection::Connection;
 use super::refusal;
 use super::run_request;
 use super::services::Services;
@@ -17,34 +18,52 @@ use crate::model::statement::Kind;
 /// `flink.sql_refused` at the template line; `validate.impossible` for a jar, whose `main()` could do anything, and for SQL
 /// that uses a catalog not among `catalogs`, since planning executes its DDL; `flink.*` and `cluster.down`.
 pub async fn validate(services: &Services, spec: &JobSpec, catalogs: &[String]) -> Result<()> {
+    if let Some(why) = would_act(spec, catalogs) {
+        return Err(why);
+    }
+    let connection = services.clusters.connect(&spec.cluster, Start::No).await?;
+    let version = Version::parse(&connection.client.overview().await?.flink_version)?;
+    class_path::ensure(services, spec, &connection).await?;
+    planned(services, &connection, spec, version).await.map(drop)
+}
+
+/// Why planning a job is not without consequences, where that is so: `validate.impossible`.
+pub(super) fn would_act(spec: &JobSpec, catalogs: &[String]) -> Option<Error> {
     let name = &spec.identity.job;
     let Program::Sql { statements, .. } = &spec.program else {
-        return Err(Error::new(
+        return Some(Error::new(
             &code::VALIDATE_IMPOSSIBLE,
             format!("`{name}` is a jar: planning it would run its main(), which could do anything"),
         ));
     };
     let definitions = statements.iter().filter(|statement| statement.kind == Kind::Definition);
     let used = external_catalogs(definitions.map(|statement| statement.text.to_string()));
-    if let Some(catalog) = used.into_iter().find(|catalog| !catalogs.contains(catalog)) {
-        return Err(Error::new(
-            &code::VALIDATE_IMPOSSIBLE,
-            format!("`{name}` uses the catalog `{catalog}`: planning it would execute its definitions there"),
-        )
-        .hint(format!("`--catalog {catalog}` says that this is wanted")));
-    }
-    let connection = services.clusters.connect(&spec.cluster, Start::No).await?;
-    let version = Version::parse(&connection.client.overview().await?.flink_version)?;
-    class_path::ensure(services, spec, &connection).await?;
+    let catalog = used.into_iter().find(|catalog| !catalogs.contains(catalog))?;
+    let message = format!("`{name}` uses the catalog `{catalog}`: planning it would execute its definitions there");
+    Some(
+        Error::new(&code::VALIDATE_IMPOSSIBLE, message).hint(format!("`--catalog {catalog}` says that this is wanted")),
+    )
+}
+
+/// Has the cluster plan the job's SQL. Gives Flink's id of the jar, which is on the cluster then.
+///
+/// # Errors
+/// `flink.sql_refused` at the template line; `secret.*`, `file.*`, `flink.*`.
+pub(super) async fn planned(
+    services: &Services,
+    connection: &Connection,
+    spec: &JobSpec,
+    version: Version,
+) -> Result<String> {
     let payload = upload::payload(services, spec)?;
-    let request = run_request::request(services, version, true, &"0".repeat(32), None, false, spec)?;
+    let request = run_request::request(services, version, false, &"0".repeat(32), None, false, spec)?;
     let mut again = false;
     loop {
         let jar = upload::ensure(&connection.client, &payload, again).await?;
         match connection.client.plan_jar(&jar, &request).await? {
-            Planning::Planned(_) => return Ok(()),
+            Planning::Planned(_) => return Ok(jar),
             Planning::Refused { status, body } => {
-                return Err(refusal::explain(services, spec, status, &services.secrets.mask(&body), &connection));
+                return Err(refusal::explain(services, spec, status, &services.secrets.mask(&body), connection));
             }
             Planning::JarMissing if !again => again = true,
             Planning::JarMissing => return Err(upload::forgotten()),

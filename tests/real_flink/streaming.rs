@@ -35,6 +35,7 @@ pub(crate) fn lives_is_seen_and_goes_on_from_its_checkpoint(cluster: &Cluster) {
     assert_eq!(asked, ["GET /jobs/overview"], "an unchanged job costs one look");
     assert_eq!(again.out, first.out);
 
+    is_not_ended_for_sql_that_cannot_start(&workspace, &recorder);
     let id = is_upgraded(cluster, &workspace, &recorder, &id);
 
     until("a checkpoint", || completed(cluster, &id).filter(|count| *count > 0));
@@ -55,6 +56,24 @@ pub(crate) fn lives_is_seen_and_goes_on_from_its_checkpoint(cluster: &Cluster) {
     workspace.tidegate(&["cancel", "streaming"]).ok();
     let twice = workspace.tidegate(&["cancel", "streaming"]).ok();
     assert!(twice.err.contains("was CANCELED already"), "{twice}");
+}
+
+/// A mistake that only Flink sees.
+fn is_not_ended_for_sql_that_cannot_start(workspace: &Workspace, recorder: &Recorder) {
+    let template = workspace.path("templates/streaming.sql");
+    let sql = std::fs::read_to_string(&template).unwrap();
+    std::fs::write(&template, sql.replace("SUM(n)", "SUM(nn)")).unwrap();
+    recorder.take();
+    let ended = workspace.tidegate(&["run", "streaming", "-p", "sink=print"]).fails("flink.sql_refused");
+    assert!(
+        ended.err.contains("Column 'nn' not found") && ended.err.contains("templates/streaming.sql:23:26"),
+        "{ended}"
+    );
+    assert!(ended.err.contains("nothing was ended for it: attempt 1 goes on"), "{ended}");
+    let asked = recorder.take();
+    assert!(asked.iter().any(|request| request.ends_with("/plan")), "{asked:?}");
+    assert!(!asked.iter().any(|request| request.ends_with("/stop") || is_submission(request)), "{asked:?}");
+    std::fs::write(&template, sql).unwrap();
 }
 
 /// Another spec goes on from a savepoint of the one that runs.

@@ -59,6 +59,27 @@ fn a_plan_is_blocked_where_the_state_to_start_from_was_deleted() {
     assert!(ended.said.contains("error[savepoint.gone]"), "{}", ended.said);
 }
 
+/// A mistake in the SQL that only the cluster's planner sees.
+#[test]
+fn sql_that_the_cluster_does_not_plan_costs_nothing() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    let trace =
+        "org.apache.flink.table.api.ValidationException: SQL validation failed. Column 'nn' not found in any table";
+    for mode in ["savepoint", "last_state", "abandoned"] {
+        flink.fault("POST", "/plan", 1, Fault::AnswerBefore(Reply::server_error(trace)));
+        let ended = sandbox.run(&["run", mode]);
+        refused(&ended, "flink.sql_refused", &flink);
+        assert!(ended.said.contains("nothing was ended for it: attempt 1 goes on"), "{}", ended.said);
+    }
+    assert_eq!(flink.count("POST", "/stop") + flink.count("POST", "/run") - 1, 0);
+    assert_eq!(sandbox.ask("SELECT count(*) FROM revision_rows"), ["1"]);
+    // A cluster that has lost the jar gets it again.
+    flink.with(|cluster| cluster.jars.clear());
+    done(&sandbox.run(&["run", "savepoint"]));
+    assert!(lives_from(&flink).unwrap().contains("/savepoint-"));
+}
+
 /// The program of the new spec fails after what ran was stopped for it.
 #[test]
 fn a_refused_upgrade_says_that_the_job_is_down_and_what_brings_it_back() {

@@ -14,6 +14,7 @@ use super::java::{self, Java};
 use super::jvm::{self, Jvm};
 use super::lock::{self, Lock};
 use super::record::{self, Record, Started};
+use super::repair::Repair;
 use super::starter::{Starter, free_ports};
 pub use super::status::{Member, State, Status};
 use super::{Report, Surroundings, word};
@@ -67,13 +68,6 @@ pub struct Down {
     pub stopped: Vec<u32>,
     /// Those of them that took no SIGTERM.
     pub killed: Vec<u32>,
-}
-
-/// What came of a repair.
-enum Repair {
-    Whole(Up),
-    /// The process number of the JobManager that all else would have belonged to.
-    JobManagerEnded(u32),
 }
 
 impl Cluster {
@@ -196,78 +190,6 @@ impl Cluster {
         Ok(true)
     }
 
-    /// Starts the TaskManagers that are missing, stops those that are too many.
-    async fn repair(
-        &self,
-        mut record: Record,
-        job_manager: &Jvm,
-        alive: &[Jvm],
-        client: &reqwest::Client,
-        cancel: &Cancel,
-        progress: Report<'_>,
-    ) -> Result<Repair> {
-        let directory = record.directory.clone();
-        let names: Vec<String> = (1..=self.task_managers).map(task_manager_name).collect();
-        let mut task_managers: Vec<Jvm> = Vec::new();
-        let mut surplus: Vec<Jvm> = Vec::new();
-        for each in alive.iter().filter(|each| !each.is_job_manager()) {
-            let known = names.contains(&each.name) && !task_managers.iter().any(|other| other.name == each.name);
-            if known { &mut task_managers } else { &mut surplus }.push(each.clone());
-        }
-        jvm::stop(&surplus, cancel).await?;
-        let missing: Vec<&String> =
-            names.iter().filter(|name| !task_managers.iter().any(|each| each.name == **name)).collect();
-        let logs = Logs::mark(&directory, names.iter().map(String::as_str).chain([jvm::JOB_MANAGER]));
-        record.running = true;
-        record.task_managers = self.task_managers;
-        record.processes = std::iter::once(job_manager).chain(&task_managers).map(started).collect();
-        let mut new = Vec::new();
-        if !missing.is_empty() {
-            word(
-                progress,
-                format!(
-                    "starting {} again",
-                    missing.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" and ")
-                ),
-            );
-            let starter = Starter::new(&record)?;
-            for name in &missing {
-                let launched = starter.task_manager(name).and_then(|jvm| {
-                    new.push(jvm.clone());
-                    record.processes.push(started(&jvm));
-                    record.save(&directory)
-                });
-                if let Err(error) = launched {
-                    return Err(give_up(error, &new).await);
-                }
-            }
-        }
-        task_managers.extend(new.iter().cloned());
-        let url = url_of(&record);
-        let expected = Expected { url: &url, job_manager, task_managers: &task_managers, logs: &logs };
-        let answer = match health::wait(&expected, client, cancel, progress).await {
-            Ok(answer) => answer,
-            // It was killed, and had not yet ended when the processes were looked at.
-            Err(_) if !job_manager.is_alive() => return Ok(Repair::JobManagerEnded(job_manager.pid)),
-            Err(failure) => {
-                let hint =
-                    format!("`tidegate cluster down {}` ends the cluster, and the next `up` starts it anew", self.name);
-                let error = if failure.error.hint_text().is_none() { failure.error.hint(hint) } else { failure.error };
-                return Err(give_up(error, &new).await);
-            }
-        };
-        record.complete = true;
-        record.save(&directory)?;
-        Ok(Repair::Whole(Up {
-            url,
-            reused: new.is_empty(),
-            version: record.version,
-            job_manager_pid: job_manager.pid,
-            task_manager_pids: task_managers.iter().map(|each| each.pid).collect(),
-            slots: answer.slots_total,
-        }))
-    }
-
     /// Starts everything.
     async fn start(
         &self,
@@ -378,18 +300,18 @@ impl Cluster {
 }
 
 /// Stops what a start that failed has started; the flag that may have ended it does not end this.
-async fn give_up(error: Error, started: &[Jvm]) -> Error {
+pub(super) async fn give_up(error: Error, started: &[Jvm]) -> Error {
     match jvm::stop(started, &Cancel::default()).await {
         Ok(_) => error,
         Err(left) => error.caused_by(left),
     }
 }
 
-fn task_manager_name(number: u32) -> String {
+pub(super) fn task_manager_name(number: u32) -> String {
     format!("taskmanager-{number}")
 }
 
-fn started(jvm: &Jvm) -> Started {
+pub(super) fn started(jvm: &Jvm) -> Started {
     Started { name: jvm.name.clone(), pid: jvm.pid, start_time: jvm.start_time }
 }
 

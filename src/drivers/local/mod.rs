@@ -6,6 +6,7 @@ mod jvm;
 mod lock;
 mod package;
 mod record;
+mod repair;
 mod starter;
 mod status;
 
