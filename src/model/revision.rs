@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::attempt::{Attempt, StepKey, Submission};
+use super::stability::UNSTABLE;
 use crate::base::clock::Millis;
 
 /// How a revision came to be.
@@ -68,8 +69,8 @@ pub fn changed_secrets<'a>(old: &SecretMarks, new: &'a SecretMarks) -> Vec<&'a s
     new.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
 }
 
-/// The revision that a rollback goes back to: the newest before the one that is desired now, whose job differs from it and ran.
-/// A rollback counts as the revision that it went back to, so that the next one goes back further.
+/// The revision that a rollback goes back to: the newest before the one that is desired now, whose job differs from it, ran, and
+/// was not found unstable each time. A rollback counts as the revision that it went back to, so that the next one goes back further.
 pub fn before<'a>(revisions: &'a [Revision], attempts: &[Attempt]) -> Option<&'a Revision> {
     let newest = revisions.last()?;
     let mut current = newest;
@@ -77,12 +78,27 @@ pub fn before<'a>(revisions: &'a [Revision], attempts: &[Attempt]) -> Option<&'a
         current = revisions.iter().find(|revision| revision.number == origin)?;
     }
     let differs = |one: &&Revision| one.number < current.number && one.spec_hash != newest.spec_hash;
-    revisions.iter().rev().filter(differs).find(|one| ran(one, revisions, attempts))
+    let is_fit = |one: &&Revision| ran(one, revisions, attempts) && !is_unstable(one, revisions, attempts);
+    revisions.iter().rev().filter(differs).find(is_fit)
+}
+
+/// Whether the job of a revision ran, and was found unstable each time.
+pub fn is_unstable(revision: &Revision, revisions: &[Revision], attempts: &[Attempt]) -> bool {
+    let mut runs = runs(revision, revisions, attempts).peekable();
+    runs.peek().is_some() && runs.all(|attempt| attempt.verdict.as_deref() == Some(UNSTABLE))
 }
 
 /// Whether the job of a revision ever ran: an attempt at it was accepted, or one at another revision of the same job.
 pub fn ran(revision: &Revision, revisions: &[Revision], attempts: &[Attempt]) -> bool {
-    attempts.iter().filter(|attempt| attempt.submission == Submission::Accepted).any(|attempt| {
+    runs(revision, revisions, attempts).next().is_some()
+}
+
+fn runs<'a>(
+    revision: &'a Revision,
+    revisions: &'a [Revision],
+    attempts: &'a [Attempt],
+) -> impl Iterator<Item = &'a Attempt> {
+    attempts.iter().filter(|attempt| attempt.submission == Submission::Accepted).filter(|attempt| {
         // One that was rescaled while it ran has a later revision now than it began with.
         let begun = revisions.iter().rfind(|one| one.created_at <= attempt.created_at).map(|one| one.number);
         let begun = begun.unwrap_or(attempt.revision).min(attempt.revision);
@@ -136,6 +152,17 @@ mod tests {
         let labelled = [revision(1, "a", None), revision(2, "a", None), revision(3, "c", None)];
         let attempts = [attempt(&labelled[0], Submission::Accepted), attempt(&labelled[2], Submission::Accepted)];
         assert_eq!(before(&labelled, &attempts).map(|revision| revision.number), Some(2));
+    }
+
+    #[test]
+    fn what_was_found_unstable_is_passed_over_unless_it_held_another_time() {
+        let all = [revision(1, "a", None), revision(2, "b", None), revision(3, "c", None)];
+        let mut attempts = all_ran(&all);
+        attempts[1].verdict = Some(UNSTABLE.to_owned());
+        assert_eq!(before(&all, &attempts).map(|revision| revision.number), Some(1));
+        assert!(ran(&all[1], &all, &attempts), "it can be named");
+        attempts.push(attempt(&all[1], Submission::Accepted));
+        assert_eq!(before(&all, &attempts).map(|revision| revision.number), Some(2));
     }
 
     #[test]

@@ -6,6 +6,16 @@ use serde::Deserialize;
 
 use crate::base::{counted, duration};
 
+/// The word of an attempt that became stable.
+pub const STABLE: &str = "stable";
+
+/// The word of an attempt that did not become stable.
+pub const UNSTABLE: &str = "unstable";
+
+/// The word of an attempt that is to become stable, and of which nobody has said whether it did: it is watched, or whoever
+/// watched it failed.
+pub const UNJUDGED: &str = "unjudged";
+
 /// What is done with a job whose new attempt does not become stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,7 +9,6 @@ use super::facts;
 use super::gone_state;
 use super::readiness::{self, Ready};
 use super::services::Services;
-use super::stability::{Gate, UNJUDGED, UNSTABLE};
 use super::standing::{self, is_finished, is_missing, live, recorded, submitted_spec};
 use super::submit::{self, Sent};
 use super::upload;
@@ -22,6 +21,7 @@ use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, is_terminal};
 use crate::model::revision::{Revision, RevisionKind};
 use crate::model::run::Run;
+use crate::model::stability::{Gate, UNJUDGED, UNSTABLE};
 use crate::model::upgrade::Mode;
 use crate::store::JobRow;
 

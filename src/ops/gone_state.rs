@@ -85,13 +85,13 @@ fn refused(name: &str, path: &str) -> Error {
 
 impl Older {
     fn shown(&self) -> String {
-        let age = u64::try_from(clock::now().saturating_sub(self.taken)).unwrap_or(0) / 1_000;
+        let age = u64::try_from(clock::now().saturating_sub(self.taken)).unwrap_or(0);
         format!(
             "{} of attempt {}, taken {}, {} ago",
             self.path,
             self.attempt,
             clock::short(self.taken),
-            duration::show(std::time::Duration::from_secs(age))
+            duration::age(age)
         )
     }
 }

@@ -3,12 +3,12 @@
 
 use super::effect::leaves_open;
 use super::services::Services;
-use super::stability::UNSTABLE;
 use super::standing::{is_same_job, revision_spec, submitted_spec};
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::run::Run;
+use crate::model::stability::UNSTABLE;
 
 /// The error of a run that could not bring a job to a spec; with what it left behind, where it had ended what ran.
 pub(super) fn told(services: &Services, run: &Run, spec: &JobSpec, error: Error) -> Error {

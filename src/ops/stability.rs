@@ -20,20 +20,10 @@ use crate::model::job_spec::{JobSpec, Program};
 use crate::model::job_status::is_terminal;
 use crate::model::revision::{Revision, RevisionKind};
 use crate::model::run::{Run, StepStatus};
-use crate::model::stability::{Otherwise, Progress, Verdict, judge};
+use crate::model::stability::{Otherwise, Progress, STABLE, UNJUDGED, UNSTABLE, Verdict, judge};
 use crate::model::upgrade::Mode;
 
 pub use crate::model::stability::Gate;
-
-/// The word of an attempt that became stable.
-const STABLE: &str = "stable";
-
-/// The word of an attempt that did not become stable.
-pub(super) const UNSTABLE: &str = "unstable";
-
-/// The word of an attempt that is to become stable, and of which nobody has said whether it did: it is watched, or whoever
-/// watched it failed.
-pub(super) const UNJUDGED: &str = "unjudged";
 
 /// Why an attempt is not stable, where the process that found it so has died over what follows.
 const DIED: &str = "found by a process that died then";

@@ -176,9 +176,16 @@ fn target<'a>(job: &JobRow, revisions: &'a [Revision], attempts: &[Attempt], to:
         }
         (None, Some(number)) => Err(refused(format!("`{}` has no revision {number}", job.name), lists)),
         (None, None) => {
-            let message =
-                format!("`{}` has no revision to go back to: no other ran before the one that is deployed", job.name);
-            Err(refused(message, lists))
+            let newest = revisions.last().map_or(0, |newest| newest.number);
+            let is_passed_over =
+                |one: &&Revision| one.number < newest && revision::is_unstable(one, revisions, attempts);
+            let why = match revisions.iter().rev().find(is_passed_over) {
+                Some(one) => {
+                    format!("revision {0} was found unstable; `--to {0}` goes back to it all the same", one.number)
+                }
+                None => "no other ran before the one that is deployed".to_owned(),
+            };
+            Err(refused(format!("`{}` has no revision to go back to: {why}", job.name), lists))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::support::fake_flink::{FakeFlink, Fault, Reply};
 use crate::support::sandbox::{Ended, Sandbox};
-use crate::{checkpoint, done, lives_from, script, stage};
+use crate::{SQL, checkpoint, done, lives_from, script, stage};
 
 const TRACE: &str = "java.lang.RuntimeException: no\n\tat a.B.c(B.java:1)\n";
 
@@ -326,4 +326,36 @@ fn the_time_in_which_the_jobmanager_is_silent_is_not_the_attempts() {
     flink.with(|cluster| cluster.complete_checkpoint(&second));
     done(&process.wait());
     assert_eq!(sandbox.ask("SELECT ifnull(verdict, '-') FROM attempts"), ["-", "stable"]);
+}
+
+#[test]
+fn a_rollback_passes_over_what_was_found_unstable_unless_it_is_named() {
+    let (flink, sandbox) = stage();
+    write(&sandbox, "checkpoints: 1, within: \"1ms\", otherwise: \"stay\"");
+    unstable(&sandbox.run(&["run", "gated"]));
+    std::fs::write(sandbox.path().join("scripts/third.rhai"), script(3, "")).unwrap();
+    done(&sandbox.run(&["run", "third"]));
+    let plan = sandbox.run(&["plan", "first"]);
+    assert!(plan.said.contains("a rollback would go to revision 3"), "{}", plan.said);
+    let back = sandbox.run(&["rollback", "steady"]);
+    done(&back);
+    assert!(back.said.contains("is started as revision 1 was"), "{}", back.said);
+    done(&sandbox.run(&["rollback", "steady", "--to", "2"]));
+    assert!(lives_from(&flink).is_some());
+
+    // Nothing else is left.
+    let flink = FakeFlink::start();
+    let first = script(1, "#{ stable: #{ checkpoints: 1, within: \"1ms\", otherwise: \"stay\" } }");
+    let files =
+        [("templates/job.sql", SQL), ("scripts/first.rhai", first.as_str()), ("scripts/next.rhai", &script(2, ""))];
+    let sandbox = Sandbox::new(&format!("{{ kind: session, url: \"{}\" }}", flink.url()), &files);
+    unstable(&sandbox.run(&["run", "first"]));
+    done(&sandbox.run(&["run", "next"]));
+    let ended = sandbox.run(&["rollback", "steady"]);
+    assert!(ended.said.contains("error[job.no_revision]"), "{}", ended.said);
+    assert!(
+        ended.said.contains("revision 1 was found unstable; `--to 1` goes back to it all the same"),
+        "{}",
+        ended.said
+    );
 }
