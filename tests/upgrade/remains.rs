@@ -238,3 +238,20 @@ fn state_of_another_machine_is_not_called_gone() {
     done(&sandbox.run(&["run", "last_state"]));
     assert_eq!(lives_from(&flink), Some(newest));
 }
+
+/// Flink has deleted its checkpoints; a savepoint that was taken while it ran is newer than what it was started from.
+#[test]
+fn a_job_that_has_done_its_work_leaves_the_savepoint_that_was_taken_of_it() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    let id = first_id(&flink);
+    done(&sandbox.run(&["savepoint", "steady"]));
+    checkpoint(&flink);
+    flink.with(|cluster| {
+        cluster.finish_job(&id);
+        cluster.discard_checkpoints(&id);
+    });
+    let savepoint = sandbox.ask("SELECT path FROM savepoints WHERE kind = 'savepoint'")[0].clone();
+    done(&sandbox.run(&["run", "savepoint"]));
+    assert_eq!(lives_from(&flink), Some(savepoint));
+}
