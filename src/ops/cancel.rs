@@ -8,6 +8,7 @@ use super::cluster::Start;
 use super::connection::Connection;
 use super::effect::Acting;
 use super::gone::{self, Seen};
+use super::last_state;
 use super::ledger;
 use super::services::Services;
 use super::standing::{lock, superseded};
@@ -45,7 +46,7 @@ pub async fn cancel(services: &Services, run: &Run, acting: &Acting, environment
     // What is desired is recorded first: whatever happens now, nobody brings the job back.
     services.store.set_desired(run, job.id, "stopped")?;
     let newest = settled(services, environment, name, job.id).await?;
-    let answer = |state: &str, did: &str, checkpoint: Option<&str>| json!({ "name": name, "environment": environment, "attempt": newest.number, "id": newest.flink_id, "state": state, "action": did, "checkpoint": checkpoint });
+    let answer = |state: &str, did: &str, checkpoint: Option<&str>| json!({ "name": name, "environment": environment, "attempt": newest.number, "id": newest.flink_id, "state": state, "action": did, "checkpoint": checkpoint, "restored_from": newest.restored_from });
     if newest.submission != Submission::Accepted {
         return Ok(answer(newest.submission.name(), "nothing", None));
     }
@@ -67,6 +68,11 @@ pub async fn cancel(services: &Services, run: &Run, acting: &Acting, environment
             })?,
         },
     };
+    if let Some(path) = end.checkpoint.clone().filter(|path| newest.restored_from.as_ref() == Some(path))
+        && let Some(told) = last_state::restored(services, &newest, path)?.told()
+    {
+        services.clusters.progress(&format!("{name}: {told}"));
+    }
     Ok(answer(&end.state, if end.asked { "cancelled" } else { "nothing" }, end.checkpoint.as_deref()))
 }
 

@@ -30,6 +30,7 @@ pub mod inputs;
 pub mod install;
 pub mod jar;
 mod kept;
+mod last_state;
 pub mod ledger;
 mod left_behind;
 mod left_down;

@@ -91,7 +91,9 @@ async fn decided(
             let mut notes = vec![runs];
             let ending = async {
                 gone_state::is_there(&spec.identity.job, intent.rewind.as_deref())?;
-                let ending = upgrade::check(services, connection, spec, attempt, options).await?;
+                let prospect = upgrade::check(services, connection, spec, attempt, options).await?;
+                notes.extend(prospect.note);
+                let ending = prospect.ending;
                 if ending == Ending::StopWithSavepoint {
                     savepoint::folder(connection, attempt, &spec.identity.job).await?;
                 }

@@ -1,8 +1,9 @@
 //! Ends the execution that runs, so that one with another spec can go on from its state.
 
 use super::cancel;
-use super::connection::{Connection, Newest};
+use super::connection::Connection;
 use super::deploy::Options;
+use super::last_state;
 use super::ledger;
 use super::savepoint;
 use super::services::Services;
@@ -15,6 +16,15 @@ use crate::model::run::Run;
 use crate::model::running_configuration;
 use crate::model::upgrade::{Ending, Mode, Running, ending};
 
+/// How the running execution would be ended.
+#[derive(Debug)]
+pub struct Prospect {
+    /// The way.
+    pub ending: Ending,
+    /// What has to be known of the state that it leaves, as a sentence without its subject's name.
+    pub note: Option<String>,
+}
+
 /// How the running execution would be ended, or why not. Changes nothing.
 ///
 /// # Errors
@@ -25,15 +35,12 @@ pub async fn check(
     spec: &JobSpec,
     attempt: &Attempt,
     options: &Options,
-) -> Result<Ending> {
+) -> Result<Prospect> {
     let mode = options.upgrade;
     let name = &spec.identity.job;
     let old = submitted_spec(attempt, name)?;
     let seen = ledger::look(services, connection, attempt).await?;
-    let known = seen.is_some_and(|seen| {
-        let restored = seen.latest.restored.as_ref().and_then(|restored| restored.external_path.as_ref());
-        restored.is_some() || Newest::own(&seen).iter().any(|own| !own.is_gone)
-    });
+    let last = last_state::of(services, attempt, seen.as_ref())?;
     let configuration = match mode {
         Mode::Savepoint => None,
         Mode::LastState | Mode::Stateless => connection.checkpoint_configuration(&attempt.flink_id).await?,
@@ -43,20 +50,25 @@ pub async fn check(
         attempt: attempt.number,
         is_batch: old.is_batch(),
         // What its spec does not say its program, or its cluster, may have said.
-        had_state: takes || known || state_guard::had_state(services, &old, attempt)?,
-        has_checkpoint: known,
+        had_state: takes || last.is_some() || state_guard::had_state(services, &old, attempt)?,
+        has_checkpoint: last.is_some(),
         keeps_checkpoints: configuration.as_ref().is_none_or(running_configuration::keeps_checkpoints),
         loss_is_allowed: state_guard::is_abandoned(attempt, options.allow_state_loss.as_deref()),
     };
-    ending(mode, running).map_err(|blocked| {
-        Error::new(
-            &code::JOB_UPGRADE_BLOCKED,
-            format!("`{name}` cannot be upgraded with `{}`: {}", mode.name(), blocked.why),
-        )
-        .caused_by(changed(spec, attempt))
-        .with("attempt", attempt.number)
-        .hint(blocked.hint)
-    })
+    let refused = |why: &str| {
+        Error::new(&code::JOB_UPGRADE_BLOCKED, format!("`{name}` cannot be upgraded with `{}`: {why}", mode.name()))
+            .caused_by(changed(spec, attempt))
+            .with("attempt", attempt.number)
+    };
+    let ending = ending(mode, running).map_err(|blocked| refused(&blocked.why).hint(blocked.hint))?;
+    let last = last.filter(|_| mode == Mode::LastState);
+    // Cancelled, it would be gone with what it knows: only the job itself still has its state.
+    if let Some(gone) = last.as_ref().filter(|last| last.is_gone()) {
+        return Err(refused(&format!("the state that it would go on from is gone: {}", gone.path)).hint(
+            "with `--upgrade savepoint`, in a script `upgrade: \"savepoint\"`, it is stopped with a savepoint of the state that it has now",
+        ));
+    }
+    Ok(Prospect { ending, note: last.and_then(|last| last.told()) })
 }
 
 /// Ends it, and returns when it has ended and its newest state is recorded.
@@ -72,7 +84,11 @@ pub async fn end(
     options: &Options,
 ) -> Result<()> {
     let name = &spec.identity.job;
-    match check(services, connection, spec, attempt, options).await? {
+    let prospect = check(services, connection, spec, attempt, options).await?;
+    if let Some(note) = prospect.note {
+        services.clusters.progress(&format!("{name}: {note}"));
+    }
+    match prospect.ending {
         Ending::StopWithSavepoint => savepoint::stop(services, run, connection, attempt, name).await.map(drop),
         Ending::Cancel => cancel::end(services, connection, attempt, name, &format!("run r{}", run.id)).await.map(drop),
     }

@@ -255,3 +255,37 @@ fn a_job_that_has_done_its_work_leaves_the_savepoint_that_was_taken_of_it() {
     done(&sandbox.run(&["run", "savepoint"]));
     assert_eq!(lives_from(&flink), Some(savepoint));
 }
+
+/// Only the job itself still has its state: it is not cancelled for what is not there any more.
+#[test]
+fn a_job_is_not_cancelled_to_go_on_from_what_somebody_has_deleted() {
+    let (flink, sandbox) = stage();
+    let (id, folder) = (first_id(&flink), sandbox.path().join("checkpoints"));
+    let first = write_checkpoint(&folder, &id, 2, 2_000);
+    flink.with(|cluster| {
+        cluster.complete_checkpoint_at(&id, &first);
+        cluster.cancel_job(&id);
+    });
+    done(&sandbox.run(&["run", "first"]));
+    // It has no checkpoint of its own yet, and goes on from what it was started from: how old that is is said.
+    let plan = sandbox.run(&["plan", "last_state"]);
+    let told =
+        format!("it has completed no checkpoint of its own, so what is left is what it was started from, {first}");
+    assert!(plan.said.contains(&told) && plan.said.contains("what came since is processed again"), "{}", plan.said);
+    std::fs::remove_dir_all(first.trim_start_matches("file:")).unwrap();
+    for upgrade in [&["run", "last_state"][..], &["restart", "steady", "--upgrade", "last_state"][..]] {
+        let ended = sandbox.run(upgrade);
+        assert_eq!(ended.code(), Some(1), "{}", ended.said);
+        let why = format!("the state that it would go on from is gone: {first}");
+        assert!(ended.said.contains("error[job.upgrade_blocked]") && ended.said.contains(&why), "{}", ended.said);
+        assert!(flink.executions().last().unwrap().is_live(), "{}", ended.said);
+    }
+    assert!(sandbox.run(&["plan", "last_state"]).said.contains("BLOCKED"));
+    done(&sandbox.run(&["run", "savepoint"]));
+    assert!(lives_from(&flink).unwrap().contains("/savepoint-"));
+    // A cancel says what it leaves.
+    let cancelled = sandbox.run(&["cancel", "steady"]);
+    done(&cancelled);
+    assert!(cancelled.said.contains("it has completed no checkpoint of its own"), "{}", cancelled.said);
+    assert!(!cancelled.said.contains("its newest checkpoint stays"), "{}", cancelled.said);
+}

@@ -26,7 +26,7 @@ let job = job::get(params::get("job")).cancel();
 let which = "`" + job.name + "` (attempt " + job.attempt + ")";
 if job.state == "VANISHED" || job.state == "ENDED UNSEEN" { GONE } else {
     log::info(if job.action == "cancelled" { which + " is " + job.state } else { which + " was " + job.state + " already" });
-    if job.checkpoint != () { log::info("its newest checkpoint stays: " + job.checkpoint); }
+    if job.checkpoint != () && job.checkpoint != job.restored_from { log::info("its newest checkpoint stays: " + job.checkpoint); }
 }
 "#;
 
