@@ -9,6 +9,7 @@ use super::convert::{has_secret, secret_text};
 use super::host::Environment;
 use super::types::{Field, OptionMap, Type, options, words};
 use crate::base::{Error, Result, code, duration, suggest};
+use crate::model::own_options;
 
 /// Options that the design names and this version does not have yet: the answer is another than to a misspelt one.
 const NOT_YET: [&str; 2] = ["on_failure", "alert"];
@@ -288,6 +289,13 @@ impl Common {
             }
             configuration.insert(key.clone(), text.to_string());
         }
+        for (key, value) in &configuration {
+            if let Some(refusal) = own_options::refused(key, value) {
+                let whose = if self.options.contains_key(key) { "option" } else { "the environment's option" };
+                let message = format!("{function}: {whose} `options.{key}` {}", refusal.why);
+                return Err(Error::new(&code::ARGUMENT_INVALID, message).hint(refusal.hint));
+            }
+        }
         if self.parallelism == Some(0) {
             return Err(Error::new(
                 &code::ARGUMENT_INVALID,
@@ -421,6 +429,12 @@ mod tests {
                 json!({"restart_strategy": {"type": "none", "attempts": 3}}),
                 "job::sql: the restart strategy `none` has no setting `attempts`",
                 Some("leave it out, or choose another type"),
+            ),
+            (
+                json!({"options": {"execution.checkpointing.externalized-checkpoint-retention": "DELETE_ON_CANCELLATION"}}),
+                "job::sql: option `options.execution.checkpointing.externalized-checkpoint-retention` would have Flink delete the \
+                 newest checkpoint when the job is cancelled",
+                Some("leave it out: tidegate keeps it, and a restart goes on from there"),
             ),
             (json!({"on_failure": {}}), "job::sql: the option `on_failure` is not supported by this version yet", None),
         ] {

@@ -20,6 +20,7 @@ pub mod identity;
 pub mod java_class;
 pub mod job_spec;
 pub mod job_status;
+pub mod own_options;
 pub mod plan;
 pub mod provided;
 pub mod rescale;

@@ -8,6 +8,7 @@ use super::rendered::Rendered;
 use super::split::invalid;
 use crate::base::secret::{Piece, SecretText};
 use crate::base::{Error, Result};
+use crate::model::own_options;
 use crate::model::statement::{Kind, Statement};
 
 /// The tokens of one statement, comments left out.
@@ -209,6 +210,9 @@ fn set(words: &Words<'_>) -> Result<Kind> {
         return Err(words
             .refuse(0, "only Flink's default SQL dialect is supported")
             .hint("other dialects read quotes in strings differently, and a value of a template could end one"));
+    }
+    if let Some(refusal) = own_options::refused_in_sql(&key, &value.to_string()) {
+        return Err(words.refuse(0, format!("`{key}` {}", refusal.why)).hint(refusal.hint));
     }
     Ok(Kind::Set { key, value })
 }

@@ -105,6 +105,14 @@ fn what_a_job_cannot_be_made_of_is_refused_at_its_place() {
         ("SET a = file:///tmp", "the value of SET holds `//`, which begins a comment"),
         ("SET a = file: //tmp\n", "the value of SET holds `//`, which begins a comment"),
         ("SET 'table.sql-dialect' = 'hive'", "only Flink's default SQL dialect is supported"),
+        (
+            "SET 'execution.state-recovery.path' = 'file:/old'",
+            "`execution.state-recovery.path` would start the job from this state each time, however old it is",
+        ),
+        (
+            "SET $internal.pipeline.job-id = 'aa'",
+            "`$internal.pipeline.job-id` is Flink's own: the id under which tidegate finds the job again is one of them",
+        ),
     ] {
         let error = refused(&format!("USE a;\n-- x\n {statement};\nUSE b"));
         assert!(error.is(&code::SQL_INVALID), "{statement}");
