@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::services::Services;
-use crate::base::{Result, counted};
+use crate::base::{Error, Result, code, counted};
 use crate::drivers::flink::Tail;
-use crate::model::attempt::Attempt;
+use crate::model::attempt::{Attempt, Submission};
 use crate::model::dropped_operators::dropped;
+use crate::model::job_spec::JobSpec;
+use crate::store::JobRow;
 
 /// How long Flink may take to read the state, and how much of its log's end is read.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,6 +30,12 @@ pub(super) async fn operators(services: &Services, connection: &Connection, atte
                 all => format!("left behind: the state of {}: {}", counted(all.len(), "operator"), all.join(", ")),
             };
             services.clusters.progress(&text);
+            // A rollback past it has to know.
+            if !operators.is_empty()
+                && let Err(error) = services.store.leave_behind(attempt, &operators)
+            {
+                services.clusters.progress(&format!("warning: that could not be recorded: {error}"));
+            }
             return Some(operators);
         }
         Ok(None) => "the JobManager's log does not tell it of this job".to_owned(),
@@ -35,6 +43,42 @@ pub(super) async fn operators(services: &Services, connection: &Connection, atte
     };
     services.clusters.progress(&format!("which operators' state was left behind is not known: {why}"));
     None
+}
+
+/// Refuses to start a revision from the newest state where what its operators had was left behind since it ran: they would begin
+/// empty, without a word of Flink's. `allow_state_loss` may name its last attempt.
+///
+/// # Errors
+/// `job.upgrade_blocked`, `state.*`.
+pub(super) fn is_whole(
+    services: &Services,
+    job: &JobRow,
+    spec: &JobSpec,
+    allow_state_loss: Option<&str>,
+) -> Result<()> {
+    let hash = spec.running_hash();
+    let attempts = services.store.attempts(job.id)?;
+    let ran = |attempt: &&Attempt| attempt.submission == Submission::Accepted && attempt.spec_hash == hash;
+    let Some(last) = attempts.iter().rev().find(ran) else { return Ok(()) };
+    let since = services.store.left_behind_after(job.id, last.number)?;
+    let Some((by, count)) = since.first() else { return Ok(()) };
+    let named = format!("attempt-{}", last.number);
+    if allow_state_loss == Some(named.as_str()) {
+        return Ok(());
+    }
+    let name = &job.name;
+    let message = format!(
+        "`{name}` would go back to what attempt {} ran, and the state of {} of it was left behind when attempt {by} was started",
+        last.number,
+        counted(*count, "operator"),
+    );
+    Err(Error::new(&code::JOB_UPGRADE_BLOCKED, message)
+        .caused_by("in the newest state they have none: they would begin empty")
+        .hint(format!(
+            "`tidegate rollback {name} --to {} --rewind`, in a script `rollback(#{{ to: {0}, state: \"matching\" }})`, starts from its own newest \
+             state; to begin empty, add `--allow-state-loss {named}`, in a script `allow_state_loss: \"{named}\"`",
+            last.revision
+        )))
 }
 
 /// Waits until Flink has read the state, or given up.

@@ -12,7 +12,9 @@ use super::deploy::{Intent, Options, spec_text};
 use super::services::Services;
 use super::standing::{is_finished, submitted_spec};
 use super::wish::{self, Wish};
-use super::{facts, gone_state, savepoint, secret_marks, slots, stability, standing, state_guard, upgrade, wait};
+use super::{
+    facts, gone_state, left_behind, savepoint, secret_marks, slots, stability, standing, state_guard, upgrade, wait,
+};
 use crate::base::{Error, Result, clock, code, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{Artifact, JobSpec, Program};
@@ -235,6 +237,10 @@ pub async fn wish(
         planned.change.notes.insert(0, format!("back to revision {origin}"));
     }
     planned.change.notes.extend(resolved.note);
+    if is_change && matches!(wish, Wish::Rollback { matching: false, .. }) && planned.change.blocked.is_none() {
+        let allowed = options.allow_state_loss.as_deref();
+        planned.change.blocked = left_behind::is_whole(services, &job, &resolved.spec, allowed).err();
+    }
     Ok((planned, resolved.spec))
 }
 

@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::deploy::{self, Intent, Options};
 use super::effect::{Acting, leaves_open};
 use super::ledger;
+use super::left_behind;
 use super::services::Services;
 use super::standing::{is_same_job, lock, revision_spec, submitted_spec};
 use super::state_guard;
@@ -325,6 +326,16 @@ async fn go_back(
     let old = revision_spec(target, name)?;
     if matches!(old.program, Program::Adopted { .. }) {
         return stays(format!(": attempt {} before it was adopted, and cannot be started from here", before.number));
+    }
+    if gate.otherwise == Otherwise::Rollback
+        && let Some(job) = services.store.job(&spec.identity.environment, name)?
+        && let Err(lost) = left_behind::is_whole(services, &job, &old, None)
+    {
+        if !lost.is(&code::JOB_UPGRADE_BLOCKED) {
+            return Err(lost);
+        }
+        let hint = lost.hint_text().unwrap_or_default().to_owned();
+        return stays(", since state would be lost".to_owned()).map_err(|error| error.caused_by(&lost).hint(hint));
     }
     let rewind = match gate.otherwise {
         Otherwise::Rewind => unstable.restored_from.clone(),

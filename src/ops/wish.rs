@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::deploy::{self, Intent, Options};
 use super::effect::Acting;
 use super::facts;
+use super::left_behind;
 use super::rewind;
 use super::services::Services;
 use super::standing::{is_same_job, lock, revision_spec, submitted_spec, superseded};
@@ -76,6 +77,10 @@ pub async fn perform(
     let resolved = resolve(services, &job, wish, Some(&acting.key))?;
     if matches!(wish, Wish::Rescale(_)) {
         superseded(services, &job, acting, "running")?;
+    }
+    if matches!(wish, Wish::Rollback { matching: false, .. }) && services.store.attempt_of_step(&acting.key)?.is_none()
+    {
+        left_behind::is_whole(services, &job, &resolved.spec, options.allow_state_loss.as_deref())?;
     }
     if let Some(note) = &resolved.note {
         services.clusters.progress(&format!("{name}: {note}"));

@@ -12,6 +12,9 @@ use crate::model::identity::Identity;
 use crate::model::revision::Revision;
 use crate::model::run::Run;
 
+/// The event of an attempt that was started without the state of some operators.
+const LEFT_BEHIND: &str = "state left behind";
+
 impl Store {
     /// Records the intent to submit, together with what is desired and its revision: the id is ours from here on, whatever
     /// happens to the request. One that is accepted already was started by somebody else, and is adopted. Gives the attempt
@@ -267,6 +270,30 @@ impl Store {
             }
             Ok(())
         })
+    }
+
+    /// Records that an attempt was started without the state of these operators, which the state that it was started from had.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn leave_behind(&self, attempt: &Attempt, operators: &[String]) -> Result<()> {
+        self.write(Durability::Full, |transaction| {
+            let data = serde_json::json!({ "operators": operators }).to_string();
+            add_event(transaction, attempt.job, attempt.number, Some(attempt.step.run), LEFT_BEHIND, &data)
+        })
+    }
+
+    /// The attempts after one that were started without the state of operators, and how many those were.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn left_behind_after(&self, job: i64, attempt: u32) -> Result<Vec<(u32, usize)>> {
+        let of = |event: super::jobs::Event| {
+            let number = event.attempt.filter(|number| event.kind == LEFT_BEHIND && *number > attempt)?;
+            let data: serde_json::Value = serde_json::from_str(&event.data).ok()?;
+            Some((number, data.get("operators")?.as_array()?.len()))
+        };
+        Ok(self.events(job)?.into_iter().filter_map(of).collect())
     }
 
     /// The attempt of a job of which a step found this verdict, if it came so far, with the reason that it gave.

@@ -362,6 +362,19 @@ fn operators_whose_state_was_left_behind_are_named() {
     let ended = sandbox.run(&["run", "dropping"]);
     done(&ended);
     assert!(ended.said.contains("which operators' state was left behind is not known"), "{}", ended.said);
+    // They would begin empty in what ran before: that is not done without a word.
+    let executions = flink.executions().len();
+    let back = sandbox.run(&["rollback", "steady", "--to", "1"]);
+    assert_eq!(back.code(), Some(1), "{}", back.said);
+    let lost = "the state of 2 operators of it was left behind when attempt 2 was started";
+    assert!(back.said.contains("error[job.upgrade_blocked]") && back.said.contains(lost), "{}", back.said);
+    assert!(back.said.contains("`tidegate rollback steady --to 1 --rewind`"), "{}", back.said);
+    assert_eq!(flink.executions().len(), executions);
+    std::fs::write(sandbox.path().join("scripts/back.rhai"), "job::get(\"steady\").rollback(#{ to: 1 });\n").unwrap();
+    let plan = sandbox.run(&["plan", "back"]);
+    assert!(plan.said.contains("BLOCKED") && plan.said.contains(lost), "{}", plan.said);
+    done(&sandbox.run(&["rollback", "steady", "--to", "1", "--allow-state-loss", "attempt-1"]));
+    assert_eq!(flink.executions().len(), executions + 1);
 }
 
 /// Agreed was the end of one attempt, and not that of what somebody has put in its place.
