@@ -54,6 +54,18 @@ pub fn look(folder: &str, job_id: &str) -> Folder {
     }
 }
 
+/// The checkpoint that was completed last of all jobs below a folder whose ids begin with these digits, with its job's id; none
+/// where none is seen from here.
+pub fn newest_of(folder: &str, prefix: &str) -> Option<(String, Found)> {
+    let entries = std::fs::read_dir(local(folder)?).ok()?;
+    let ids = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let newest = ids.filter(|id| id.starts_with(prefix)).filter_map(|id| match look(folder, &id) {
+        Folder::Newest(found) => Some((id, found)),
+        Folder::Nothing | Folder::Unseen => None,
+    });
+    newest.max_by_key(|(_, found)| found.completed_at)
+}
+
 /// Whether a folder that is not there can be told from one that is not seen: what is there of its path lies on the filesystem of
 /// something that is seen.
 pub fn would_be_seen(folder: &str, beside: &str) -> bool {

@@ -13,7 +13,8 @@ use super::standing::{self, is_finished, is_missing, live, recorded, submitted_s
 use super::submit::{self, Sent};
 use super::upload;
 use super::{
-    class_path, dependencies, ledger, left_behind, left_down, savepoint, secret_marks, slots, state_guard, upgrade,
+    class_path, dependencies, forgotten, ledger, left_behind, left_down, savepoint, secret_marks, slots, state_guard,
+    upgrade,
 };
 use crate::base::{Error, Result, clock, code, duration};
 use crate::model::attempt::{Attempt, Submission};
@@ -102,6 +103,9 @@ async fn brought(
             return Err(standing::twin_elsewhere(spec, twin, home));
         }
     }
+    if job.is_none() {
+        forgotten::has_no_state(&connection, spec, &listed, options.allow_state_loss.as_deref()).await?;
+    }
     let revision = revision(services, acting, spec, intent)?;
 
     // A step that crashed after its attempt was settled: the work is done, only its result is missing.
@@ -127,8 +131,10 @@ async fn brought(
         standing::superseded(services, job, acting, "running")?;
         // Before anything ends: what cannot start must not cost what runs.
         gone_state::is_there(name, intent.rewind.as_deref())?;
-        if let Some(few) = slots::missing(services, home, &connection, spec, &attempt).await? {
-            services.clusters.progress(&format!("warning: {few}"));
+        let few = slots::missing(services, home, &connection, spec, &attempt).await?;
+        let contended = slots::contended(services, home, &connection, &listed, &attempt).await?;
+        for warning in few.into_iter().chain(contended) {
+            services.clusters.progress(&format!("warning: {warning}"));
         }
         class_path::ensure(services, spec, &connection).await?;
         lock_in(services, spec, intent).await?;

@@ -14,7 +14,7 @@ use crate::model::running_configuration;
 use crate::model::snapshot::SnapshotStatus;
 
 /// Flink's options for the folder of checkpoints: since 1.20, and before.
-const FOLDERS: [&str; 2] = ["execution.checkpointing.dir", "state.checkpoints.dir"];
+pub(super) const FOLDERS: [&str; 2] = ["execution.checkpointing.dir", "state.checkpoints.dir"];
 
 /// What is known of the checkpoints of an attempt that runs. Those that are whole and there are recorded.
 ///

@@ -23,6 +23,7 @@ pub mod execute;
 pub mod facts;
 pub mod fetch;
 pub mod files;
+mod forgotten;
 mod gone;
 mod gone_state;
 pub mod history;

@@ -1,25 +1,26 @@
 //! What a deploy, an execution or a cancel would do: the same looks, and no hand raised.
 
+mod ending;
 mod look;
 mod outlook;
 
-use look::{Look, basis, basis_of, look};
+pub use ending::{aside, end};
+use look::{Look, basis, look};
 use serde_json::{Value, json};
 
-use super::cluster::Start;
 use super::connection::Connection;
 use super::deploy::{Intent, Options, spec_text};
 use super::services::Services;
 use super::standing::{is_finished, submitted_spec};
 use super::wish::{self, Wish};
 use super::{
-    facts, gone_state, left_behind, savepoint, secret_marks, slots, stability, standing, state_guard, upgrade, wait,
+    facts, forgotten, gone_state, left_behind, savepoint, secret_marks, slots, stability, standing, state_guard,
+    upgrade, wait,
 };
 use crate::base::{Error, Result, clock, code, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{Artifact, JobSpec, Program};
 use crate::model::plan::{Action, Change};
-use crate::model::running_configuration::keeps_checkpoints;
 use crate::model::spec_difference;
 use crate::model::upgrade::{Ending, Mode};
 
@@ -99,10 +100,10 @@ async fn decided(
                 if ending == Ending::StopWithSavepoint {
                     savepoint::folder(connection, attempt, &spec.identity.job).await?;
                 }
-                if let Some(target) = &look.connection
-                    && let Some(few) = slots::missing(services, connection, target, spec, attempt).await?
-                {
-                    notes.push(format!("warning: {few}"));
+                if let Some(target) = &look.connection {
+                    let few = slots::missing(services, connection, target, spec, attempt).await?;
+                    let contended = slots::contended(services, connection, target, &look.listed, attempt).await?;
+                    notes.extend(few.into_iter().chain(contended).map(|warning| format!("warning: {warning}")));
                 }
                 Ok(ending)
             };
@@ -157,7 +158,15 @@ async fn decided(
                 Err(error) => return Ok(blocked(services, spec, Action::Restart, newest, error)),
             }
         }
-        _ => None,
+        (None, None) => {
+            let allowed = options.allow_state_loss.as_deref();
+            if let Some(target) = target
+                && let Err(error) = forgotten::has_no_state(target, spec, &look.listed, allowed).await
+            {
+                return Ok(blocked(services, spec, Action::Create, newest, error));
+            }
+            None
+        }
     };
     if let Err(error) = gone_state::is_there(&spec.identity.job, restored.as_deref()) {
         return Ok(blocked(services, spec, Action::Restart, newest, error));
@@ -171,7 +180,11 @@ async fn decided(
         differences = spec_difference::running(&submitted_spec(before, &spec.identity.job)?, spec);
     }
     let number = newest.map_or(0, |newest| newest.number) + 1;
-    let from = restored.as_ref().map_or_else(|| "from nothing".to_owned(), |path| format!("from {path}"));
+    let from = match (&restored, forgotten::named_start(spec)) {
+        (Some(path), _) => format!("from {path}"),
+        (None, Some(path)) => format!("from {path}, as its options say"),
+        (None, None) => "from nothing".to_owned(),
+    };
     notes.push(format!("attempt {number} on `{}`, {from}: {}", spec.cluster, brief(spec)));
     let action = if before.is_some() { Action::Restart } else { Action::Create };
     let facts = would_be(services, spec, number, look.connection.as_ref(), restored.as_deref(), "CREATED", "created");
@@ -242,76 +255,6 @@ pub async fn wish(
         planned.change.blocked = left_behind::is_whole(services, &job, &resolved.spec, allowed).err();
     }
     Ok((planned, resolved.spec))
-}
-
-/// What cancelling a recorded job ([`Action::Cancel`]), or stopping it with a savepoint ([`Action::Stop`]), would do.
-/// `planned` where an earlier step of the plan would have started it.
-///
-/// # Errors
-/// `job.not_found`, `state.*`.
-pub async fn end(services: &Services, environment: &str, name: &str, planned: bool, action: Action) -> Result<Planned> {
-    let (state, stays) = match action {
-        Action::Stop => ("FINISHED", Some("with a savepoint")),
-        Action::Remove => ("FINISHED", Some("with a savepoint, and is not desired any more")),
-        _ => ("CANCELED", None),
-    };
-    let basis = match planned {
-        true => String::new(),
-        false => basis_of(services, environment, name).await?,
-    };
-    let change = |action, note: String| Change { basis: basis.clone(), ..Change::new(action, name, vec![note]) };
-    let facts = |state: &str| json!({ "name": name, "environment": environment, "state": state, "planned": true });
-    if planned {
-        let note = "what this plan would have started".to_owned();
-        return Ok(Planned { change: change(action, note), facts: facts(state) });
-    }
-    let job = services.store.job(environment, name)?;
-    let job = job.ok_or_else(|| wait::job_not_found(services, environment, name))?;
-    let Some(newest) = services.store.newest_attempt(job.id)? else {
-        return Ok(Planned { change: change(Action::Noop, "it was never submitted".to_owned()), facts: facts("") });
-    };
-    if newest.submission == Submission::Accepted
-        && action != Action::Remove
-        && let Some(end) = &newest.end_state
-    {
-        let note = format!("attempt {} is {end} already", newest.number);
-        return Ok(Planned { change: change(Action::Noop, note), facts: facts(end) });
-    }
-    let stays = match stays {
-        Some(stays) => stays,
-        None => left_by_cancel(services, &newest).await,
-    };
-    let note = format!("attempt {} on `{}`; {stays}", newest.number, newest.cluster);
-    let mut change = change(action, note);
-    change.outlook.identity = Some(services.identity(environment, name).prefix());
-    change.outlook.newest_state = outlook::newest_state(services, Some(&job))?;
-    change.outlook.steps = vec![outlook::ending(newest.number, action != Action::Cancel)];
-    Ok(Planned { change, facts: facts(state) })
-}
-
-/// What asks something of a job that goes on, [`Action::Adopt`] and [`Action::Savepoint`], with what that was decided upon.
-///
-/// # Errors
-/// `state.*`.
-pub async fn aside(services: &Services, environment: &str, name: &str, action: Action, note: String) -> Result<Change> {
-    let basis = basis_of(services, environment, name).await?;
-    Ok(Change { basis, ..Change::new(action, name, vec![note]) })
-}
-
-/// What a cancel leaves of an attempt, in words: a job that somebody else started may not keep its checkpoints.
-async fn left_by_cancel(services: &Services, attempt: &Attempt) -> &'static str {
-    let asked = async {
-        let connection = services.clusters.connect(&attempt.cluster, Start::No).await?;
-        connection.checkpoint_configuration(&attempt.flink_id).await
-    };
-    match asked.await {
-        Ok(Some(configuration)) if keeps_checkpoints(&configuration) => "its newest checkpoint stays",
-        Ok(Some(_)) => {
-            "Flink deletes its newest checkpoint with it, as its configuration says: `stop` takes a savepoint"
-        }
-        Ok(None) => "it takes no checkpoints",
-        Err(_) => "whether its newest checkpoint stays is not known: its cluster does not tell",
-    }
 }
 
 fn blocked(services: &Services, spec: &JobSpec, action: Action, newest: Option<&Attempt>, error: Error) -> Planned {

@@ -9,6 +9,7 @@ use super::standing::submitted_spec;
 use crate::base::{Error, Result, code, counted};
 use crate::model::attempt::Attempt;
 use crate::model::job_spec::JobSpec;
+use crate::model::job_status::Listed;
 
 /// The parallelism that a job is asked to run with, which is how many slots it needs at least.
 pub(super) fn parallelism(spec: &JobSpec, slots: &Slots) -> u64 {
@@ -85,6 +86,38 @@ pub(super) async fn missing(
     Err(Error::new(&code::FLINK_NO_SLOTS, message).hint(
         "nothing was stopped; give the cluster more slots first, or end another job; with `jobmanager.scheduler: adaptive` it would run with what there is",
     ))
+}
+
+/// A warning where other jobs wait for slots on a cluster that has none left: they may take those that an execution frees when it is
+/// ended for its successor. Nothing is asked where none waits.
+///
+/// # Errors
+/// `flink.*`.
+pub(super) async fn contended(
+    services: &Services,
+    home: &Connection,
+    target: &Connection,
+    listed: &[Listed],
+    attempt: &Attempt,
+) -> Result<Option<String>> {
+    let waits = |one: &&Listed| {
+        one.id != attempt.flink_id && one.state == "RUNNING" && one.tasks_total > 0 && !one.really_running()
+    };
+    let waiting: Vec<String> = listed.iter().filter(waits).map(|one| format!("`{}`", one.name)).collect();
+    if waiting.is_empty() || home.name != target.name {
+        return Ok(None);
+    }
+    let slots = services.clusters.slots(target).await?;
+    if slots.free > 0 || supply(target, &slots).await? == Supply::Grows {
+        return Ok(None);
+    }
+    let (verb, those) = if waiting.len() == 1 { ("waits", "it") } else { ("wait", "they") };
+    Ok(Some(format!(
+        "{} {verb} for slots on `{}`, which has none free: {those} may take those that attempt {} frees",
+        waiting.join(", "),
+        target.name,
+        attempt.number
+    )))
 }
 
 async fn supply(connection: &Connection, slots: &Slots) -> Result<Supply> {

@@ -289,3 +289,34 @@ fn a_job_is_not_cancelled_to_go_on_from_what_somebody_has_deleted() {
     assert!(cancelled.said.contains("it has completed no checkpoint of its own"), "{}", cancelled.said);
     assert!(!cancelled.said.contains("its newest checkpoint stays"), "{}", cancelled.said);
 }
+
+/// `.tidegate` was lost while the job was stopped: its cluster, or its folder, still tells of its state.
+#[test]
+fn a_job_that_nothing_is_recorded_of_is_not_started_from_nothing_where_it_has_state() {
+    let (flink, sandbox) = stage();
+    let (id, folder) = (first_id(&flink), sandbox.path().join("checkpoints"));
+    let newest = write_checkpoint(&folder, &id, 2, 2_000);
+    flink.with(|cluster| {
+        cluster.checkpoints_dir = Some(format!("file://{}", folder.display()));
+        cluster.complete_checkpoint_at(&id, &newest);
+    });
+    done(&sandbox.run(&["cancel", "steady"]));
+    for is_listed in [true, false] {
+        std::fs::remove_dir_all(sandbox.path().join(".tidegate")).unwrap();
+        if !is_listed {
+            flink.restart(true);
+        }
+        let plan = sandbox.run(&["plan", "first"]);
+        assert!(plan.said.contains("BLOCKED") && plan.said.contains(&newest), "{}", plan.said);
+        let ended = sandbox.run(&["run", "first"]);
+        assert_eq!(ended.code(), Some(1), "{}", ended.said);
+        assert!(ended.said.contains("error[job.state_unknown]"), "{}", ended.said);
+        let told = format!("`target` has state of it: of attempt 1 ({id}), which ");
+        assert!(ended.said.contains(&told), "{}", ended.said);
+        assert_eq!(flink.executions().len(), 1);
+    }
+    let named = script(1, "#{ allow_state_loss: \"attempt-1\" }");
+    std::fs::write(sandbox.path().join("scripts/named.rhai"), named).unwrap();
+    done(&sandbox.run(&["run", "named"]));
+    assert_eq!(lives_from(&flink), None);
+}

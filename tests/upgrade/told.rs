@@ -182,6 +182,29 @@ fn more_parallelism_than_the_cluster_has_slots_is_refused_before_anything_is_sto
     assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
 }
 
+/// What waits for slots takes the first that are free.
+#[test]
+fn a_job_that_waits_for_slots_may_take_those_of_an_upgrade_and_that_is_told() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    let other = script(5, "").replace("\"steady\"", "\"queued\"");
+    std::fs::write(sandbox.path().join("scripts/other.rhai"), other).unwrap();
+    done(&sandbox.run(&["run", "other"]));
+    let warning =
+        "warning: `queued` waits for slots on `target`, which has none free: it may take those that attempt 1 frees";
+    assert!(!sandbox.run(&["plan", "savepoint"]).said.contains(warning));
+    let queued = flink.executions()[1].job_id.clone();
+    flink.with(|cluster| {
+        cluster.slots = 1;
+        cluster.force_state(&queued, Some("RUNNING"));
+    });
+    let plan = sandbox.run(&["plan", "savepoint"]);
+    assert!(plan.said.contains(warning), "{}", plan.said);
+    let ended = sandbox.run(&["run", "savepoint"]);
+    done(&ended);
+    assert!(ended.said.contains(warning), "{}", ended.said);
+}
+
 #[test]
 fn a_cluster_that_starts_task_managers_on_demand_is_not_held_to_the_slots_that_it_has() {
     for key in ["kubernetes.cluster-id", "yarn.application.name"] {
