@@ -4,11 +4,16 @@
 use super::effect::leaves_open;
 use super::services::Services;
 use super::standing::{is_same_job, revision_spec, submitted_spec};
+use crate::base::code::Code;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::{JobSpec, Program};
 use crate::model::run::Run;
 use crate::model::stability::UNSTABLE;
+
+/// The cluster's final word on a submission.
+const REFUSALS: [&Code; 4] =
+    [&code::FLINK_SQL_REFUSED, &code::FLINK_ENTRY_CLASS, &code::FLINK_MAIN_FAILED, &code::FLINK_START_FAILED];
 
 /// The error of a run that could not bring a job to a spec; with what it left behind, where it had ended what ran.
 pub(super) fn told(services: &Services, run: &Run, spec: &JobSpec, error: Error) -> Error {
@@ -16,21 +21,29 @@ pub(super) fn told(services: &Services, run: &Run, spec: &JobSpec, error: Error)
     if leaves_open(&error) {
         return error;
     }
-    match ended(services, run, spec) {
-        Ok(Some((ended, command))) => add(&spec.identity.job, error, &ended, command.as_deref()),
+    match ended(services, run, spec, &error) {
+        Ok(Some((ended, command))) => add(&spec.identity.job, run, error, &ended, command.as_deref()),
         // What it adds is not worth losing the error itself.
         Ok(None) | Err(_) => error,
     }
 }
 
-/// The attempt that the run ended and nothing followed, and the command that starts its revision again.
-fn ended(services: &Services, run: &Run, spec: &JobSpec) -> Result<Option<(Attempt, Option<String>)>> {
+/// The attempt that the run ended and nothing followed, and the command that starts its revision again. One that an earlier run has
+/// ended is told, too, where the cluster refuses once more what was to follow: whoever is woken sees the last error.
+fn ended(services: &Services, run: &Run, spec: &JobSpec, error: &Error) -> Result<Option<(Attempt, Option<String>)>> {
     let identity = &spec.identity;
     let Some(job) = services.store.job(&identity.environment, &identity.job)? else { return Ok(None) };
     let attempts = services.store.attempts(job.id)?;
     let last = attempts.into_iter().rev().find(|attempt| attempt.submission != Submission::Refused);
     let by = format!("run r{}", run.id);
-    let is_ended = |one: &Attempt| one.end_state.is_some() && one.end_asked_by.as_deref() == Some(by.as_str());
+    let is_refused = REFUSALS.iter().any(|code| error.is(code));
+    let is_ended = |one: &Attempt| {
+        one.end_state.is_some()
+            && one
+                .end_asked_by
+                .as_deref()
+                .is_some_and(|asked| asked == by || (is_refused && asked.starts_with("run r")))
+    };
     let Some(last) = last.filter(is_ended) else { return Ok(None) };
     let is_adopted = matches!(submitted_spec(&last, &job.name)?.program, Program::Adopted { .. });
     if is_adopted || last.verdict.as_deref() == Some(UNSTABLE) {
@@ -45,7 +58,9 @@ fn ended(services: &Services, run: &Run, spec: &JobSpec) -> Result<Option<(Attem
     Ok(Some((last, Some(command))))
 }
 
-fn add(name: &str, error: Error, ended: &Attempt, command: Option<&str>) -> Error {
+fn add(name: &str, run: &Run, error: Error, ended: &Attempt, command: Option<&str>) -> Error {
+    let by = ended.end_asked_by.as_deref().filter(|by| *by != format!("run r{}", run.id));
+    let (by, since) = by.map_or(("this run", "now"), |by| (by, "since"));
     let (how, what) = match ended.end_state.as_deref() {
         Some("FINISHED") => ("stopped with a savepoint", "it"),
         _ => ("cancelled", "its newest state"),
@@ -56,10 +71,10 @@ fn add(name: &str, error: Error, ended: &Attempt, command: Option<&str>) -> Erro
     };
     if error.is(&code::JOB_EXISTS_UNMANAGED) || error.is(&code::JOB_TWIN) {
         let way = beside(name, &error, ended);
-        return error.caused_by(format!("attempt {} was {how} by this run; {state}", ended.number)).hint(way);
+        return error.caused_by(format!("attempt {} was {how} by {by}; {state}", ended.number)).hint(way);
     }
     let error =
-        error.caused_by(format!("attempt {} was {how} by this run, and nothing runs now; {state}", ended.number));
+        error.caused_by(format!("attempt {} was {how} by {by}, and nothing runs {since}; {state}", ended.number));
     let Some(command) = command else { return error };
     let back = format!("`{command}` brings back what ran, from its newest state");
     match error.hint_text().map(str::to_owned) {

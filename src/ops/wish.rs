@@ -181,14 +181,18 @@ fn target<'a>(job: &JobRow, revisions: &'a [Revision], attempts: &[Attempt], to:
         }
         (None, Some(number)) => Err(refused(format!("`{}` has no revision {number}", job.name), lists)),
         (None, None) => {
-            let newest = revisions.last().map_or(0, |newest| newest.number);
-            let is_passed_over =
-                |one: &&Revision| one.number < newest && revision::is_unstable(one, revisions, attempts);
-            let why = match revisions.iter().rev().find(is_passed_over) {
-                Some(one) => {
-                    format!("revision {0} was found unstable; `--to {0}` goes back to it all the same", one.number)
-                }
-                None => "no other ran before the one that is deployed".to_owned(),
+            let hash = revisions.last().map(|newest| newest.spec_hash.as_str());
+            let others = || revisions.iter().rev().filter(|one| Some(one.spec_hash.as_str()) != hash);
+            let named = |one: &Revision, what: &str| {
+                format!("revision {0} {what}; `--to {0}` goes to it all the same", one.number)
+            };
+            let unstable = others().find(|one| revision::is_unstable(one, revisions, attempts));
+            let later = others().find(|one| revision::ran(one, revisions, attempts));
+            let why = match (unstable, later) {
+                (Some(one), _) => named(one, "was found unstable"),
+                // The newest is a rollback itself.
+                (None, Some(one)) => named(one, "ran after the one that was gone back to"),
+                (None, None) => "no other ran before the one that is deployed".to_owned(),
             };
             Err(refused(format!("`{}` has no revision to go back to: {why}", job.name), lists))
         }

@@ -340,8 +340,11 @@ fn a_rollback_passes_over_what_was_found_unstable_unless_it_is_named() {
     let back = sandbox.run(&["rollback", "steady"]);
     done(&back);
     assert!(back.said.contains("is started as revision 1 was"), "{}", back.said);
+    let further = sandbox.run(&["rollback", "steady"]);
+    assert!(further.said.contains("revision 2 was found unstable; `--to 2`"), "{}", further.said);
     done(&sandbox.run(&["rollback", "steady", "--to", "2"]));
     assert!(lives_from(&flink).is_some());
+    done(&sandbox.run(&["rollback", "steady", "--to", "1"]));
 
     // Nothing else is left.
     let flink = FakeFlink::start();
@@ -353,11 +356,7 @@ fn a_rollback_passes_over_what_was_found_unstable_unless_it_is_named() {
     done(&sandbox.run(&["run", "next"]));
     let ended = sandbox.run(&["rollback", "steady"]);
     assert!(ended.said.contains("error[job.no_revision]"), "{}", ended.said);
-    assert!(
-        ended.said.contains("revision 1 was found unstable; `--to 1` goes back to it all the same"),
-        "{}",
-        ended.said
-    );
+    assert!(ended.said.contains("revision 1 was found unstable; `--to 1` goes to it all the same"), "{}", ended.said);
 }
 
 /// The way back is sent, and the JobManager dies without a word: that is no verdict, and nothing final.

@@ -405,3 +405,15 @@ fn a_plan_to_end_a_job_is_applied_only_to_the_attempt_that_it_was_made_for() {
         assert_eq!(ended, [does], "{call}");
     }
 }
+
+#[test]
+fn a_rollback_of_a_rollback_to_the_first_names_what_ran_after_it() {
+    let (_flink, sandbox) = stage();
+    done(&sandbox.run(&["run", "savepoint"]));
+    done(&sandbox.run(&["rollback", "steady"]));
+    let further = sandbox.run(&["rollback", "steady"]);
+    assert_eq!(further.code(), Some(1), "{}", further.said);
+    let why = "revision 2 ran after the one that was gone back to; `--to 2` goes to it all the same";
+    assert!(further.said.contains("error[job.no_revision]") && further.said.contains(why), "{}", further.said);
+    done(&sandbox.run(&["rollback", "steady", "--to", "2"]));
+}

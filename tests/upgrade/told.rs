@@ -92,14 +92,20 @@ fn a_refused_upgrade_says_that_the_job_is_down_and_what_brings_it_back() {
     let down = format!("attempt 1 was stopped with a savepoint by this run, and nothing runs now; it is {savepoint}");
     assert!(ended.said.contains(&down), "{}", ended.said);
     assert!(ended.said.contains("`tidegate rollback steady --to 1` brings back what ran"), "{}", ended.said);
+    // Whoever tries it again sees it once more.
+    flink.fault("POST", "/run", 1, Fault::AnswerBefore(Reply::errors(400, "java.lang.IllegalStateException: no")));
+    let again = sandbox.run(&["run", "savepoint"]);
+    let down = format!("attempt 1 was stopped with a savepoint by run r2, and nothing runs since; it is {savepoint}");
+    assert!(again.said.contains(&down), "{}", again.said);
+    assert!(again.said.contains("`tidegate rollback steady --to 1` brings back what ran"), "{}", again.said);
     // Since when it is so.
     let listed = sandbox.run(&["ps"]);
     assert!(listed.said.contains("REFUSED"), "{}", listed.said);
     let sent = sandbox
-        .ask("SELECT strftime('%Y-%m-%d %H:%M', created_at / 1000, 'unixepoch') FROM attempt_rows WHERE number = 2");
+        .ask("SELECT strftime('%Y-%m-%d %H:%M', created_at / 1000, 'unixepoch') FROM attempt_rows WHERE number = 3");
     assert!(listed.said.contains(&sent[0]), "{} {}", sent[0], listed.said);
     let drift = sandbox.run(&["drift"]);
-    assert!(drift.said.contains("it should run, and attempt 2 was refused"), "{}", drift.said);
+    assert!(drift.said.contains("it should run, and attempt 3 was refused"), "{}", drift.said);
     done(&sandbox.run(&["rollback", "steady", "--to", "1"]));
     assert_eq!(lives_from(&flink), Some(savepoint));
     // The same spec again: no earlier revision is gone back to.
