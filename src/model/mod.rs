@@ -23,6 +23,7 @@ pub mod job_status;
 pub mod own_options;
 pub mod plan;
 pub mod provided;
+pub mod renamed_options;
 pub mod rescale;
 pub mod retention;
 pub mod revision;

@@ -230,9 +230,12 @@ impl Connection {
     /// # Errors
     /// `flink.*`.
     pub async fn setting_of(&self, spec: &JobSpec, keys: &[&str]) -> Result<Option<String>> {
+        // The job's own comes first, whichever name it goes by: it is sent under the one that holds.
+        if let Some(own) = keys.iter().find_map(|key| spec.setting(key)) {
+            return Ok(Some(own));
+        }
         for key in keys {
-            let own = spec.setting(key);
-            let found = if own.is_some() { own } else { self.setting(key).await? };
+            let found = self.setting(key).await?;
             if found.is_some() {
                 return Ok(found);
             }

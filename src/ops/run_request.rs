@@ -1,5 +1,7 @@
 //! The request that starts a job: what a spec comes to for one version of Flink.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 
 use super::services::Services;
@@ -8,6 +10,7 @@ use crate::base::Result;
 use crate::drivers::flink::{ClaimMode, RunRequest, Version};
 use crate::drivers::payload::RUNNER_CLASS;
 use crate::model::job_spec::{JobSpec, Program};
+use crate::model::renamed_options;
 use crate::model::statement::{Kind, Statement};
 
 /// The option that keeps the checkpoints of a job that is cancelled, and its value.
@@ -27,7 +30,16 @@ pub(super) fn request(
     allow_non_restored_state: bool,
     spec: &JobSpec,
 ) -> Result<RunRequest> {
-    let mut configuration = spec.configuration.clone();
+    // A new name that the cluster sets wins over an old one of the job, and an old Flink does not know the new ones.
+    let current = |key: &str| renamed_options::name(key, version >= Version::new(1, 20)).to_owned();
+    let mut configuration: BTreeMap<String, String> = BTreeMap::new();
+    for (key, value) in &spec.configuration {
+        let name = current(key);
+        // Where a job gives both, the one that needs no translation holds.
+        if name == *key || !spec.configuration.contains_key(&name) {
+            configuration.insert(name, value.clone());
+        }
+    }
     let (entry_class, program_args) = match &spec.program {
         Program::Sql { statements, .. } => {
             let mut arguments = Vec::new();
@@ -36,7 +48,9 @@ pub(super) fn request(
             }
             for statement in statements {
                 let (kind, text) = match &statement.kind {
-                    Kind::Set { key, value } => ("set", format!("{key}\0{}", services.secrets.reveal(value)?)),
+                    Kind::Set { key, value } => {
+                        ("set", format!("{}\0{}", current(key), services.secrets.reveal(value)?))
+                    }
                     Kind::Reset { key } => ("reset", key.clone().unwrap_or_default()),
                     Kind::Definition => ("define", services.secrets.reveal(&statement.text)?),
                     Kind::Insert => ("insert", services.secrets.reveal(&statement.text)?),
@@ -51,7 +65,7 @@ pub(super) fn request(
                 // The inserts are submitted when all statements are done, so options may come last: the numbers of the
                 // statements, which errors name, stay. What the SQL sets itself wins.
                 let own = |key: &str| {
-                    statements.iter().any(|one| matches!(&one.kind, Kind::Set { key: set, .. } if set == key))
+                    statements.iter().any(|one| matches!(&one.kind, Kind::Set { key: set, .. } if current(set) == key))
                 };
                 for (key, value) in std::mem::take(&mut configuration) {
                     if !own(&key) && key != "execution.runtime-mode" {
