@@ -141,9 +141,9 @@ pub enum Failure {
     /// It was not started.
     NotStarted(std::io::Error),
     /// It took too long, and was killed; what it had written to standard output and error.
-    TimedOut(Output, Output),
+    TimedOut(Box<[Output; 2]>),
     /// Whoever watched it wanted no more of it, and it was killed; what it had written.
-    GivenUp(Output, Output),
+    GivenUp(Box<[Output; 2]>),
     /// The system does not tell how it ended.
     Lost(std::io::Error),
 }
@@ -197,14 +197,14 @@ pub async fn watched(
         let age = began.elapsed();
         if age >= command.timeout {
             drop(group);
-            return Err(Failure::TimedOut(out.finish().await, err.finish().await));
+            return Err(Failure::TimedOut(Box::new([out.finish().await, err.finish().await])));
         }
         match tokio::time::timeout(LOOK.min(command.timeout - age), child.wait()).await {
             Ok(status) => break status.map_err(Failure::Lost)?,
             Err(_) if goes_on(&out.fresh(), began.elapsed()) => {}
             Err(_) => {
                 drop(group);
-                return Err(Failure::GivenUp(out.finish().await, err.finish().await));
+                return Err(Failure::GivenUp(Box::new([out.finish().await, err.finish().await])));
             }
         }
     };

@@ -162,12 +162,12 @@ impl Maven<'_> {
         };
         let ended = match child::watched(command, &mut goes_on).await {
             Ok(ended) => ended,
-            Err(Failure::GivenUp(out, err)) => {
-                let log = self.keep(&[&out, &err]);
+            Err(Failure::GivenUp(written)) => {
+                let log = self.keep(&[&written[0], &written[1]]);
                 return Err(Ended::Failed(with_log(failure::fell_silent(silent.as_ref(), self.mask), &log)));
             }
-            Err(Failure::TimedOut(out, err)) => {
-                let log = self.keep(&[&out, &err]);
+            Err(Failure::TimedOut(written)) => {
+                let log = self.keep(&[&written[0], &written[1]]);
                 let message = format!("Maven did not end within {} minutes and was killed", PATIENCE.as_secs() / 60);
                 return Err(Ended::Failed(with_log(Error::new(&code::DEPENDENCY_FAILED, message), &log)));
             }
