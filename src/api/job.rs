@@ -190,7 +190,8 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             .planning(Planning::Stale)
             .docs(
                 "Where clusters differ from what is recorded and desired in this environment: maps with `job`, `cluster`, `kind` (`missing`, \
-                 `unwanted`, `twin`, `orphan`, `foreign`, `parallelism`, `configuration`, `checkpoints`, `unknown`), `text` and `hint`.",
+                 `unwanted`, `twin`, `orphan`, `foreign`, `parallelism`, `configuration`, `checkpoints`, `unknown`), `text` and `hint`. The \
+                 environment's cluster is looked at and those that its jobs ever ran on; `job` is empty where one of them cannot be asked.",
                 "for one in job::drift() { log::warn(one.job + \": \" + one.text); }",
             ),
         Function::new("savepoint", Class::Keyed, &[], Type::Job, Body::Journaled(desired::do_savepoint)).planning(Planning::With(planning::savepoint))

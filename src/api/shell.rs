@@ -30,7 +30,7 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             Body::Journaled(run),
         )
         .docs(
-            "Runs a program to its end and gives `#{ code, out, err }`, each output up to 1 MiB. No shell reads the arguments. Options: `timeout` \
+            "Runs a program to its end and gives `#{ code, out, err }`, of each output the first and the last 512 KiB. No shell reads the arguments. Options: `timeout` \
              (`\"60s\"`), `cwd` (a folder of the workspace), `env` (a map, the only place for secrets), `check` (true: another exit code than \
              0 is an error). It finds PATH, HOME and the like of tidegate's own variables; what it leaves in the background is ended. Where tidegate \
              dies meanwhile, the run waits for your word.",

@@ -73,11 +73,41 @@ pub fn is_worked_in(folder: &std::path::Path) -> bool {
     processes.flatten().any(|process| std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder))
 }
 
+/// The live processes that have a folder, or one below it, as the one that they work in, as far as the system tells.
+pub fn working_below(folder: &std::path::Path) -> Vec<u32> {
+    let Ok(folder) = folder.canonicalize() else { return Vec::new() };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let working = processes
+        .filter(|process| std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&folder)));
+    let numbers = working.filter_map(|process| process.file_name().to_str()?.parse().ok());
+    numbers.filter(|pid| start_time(*pid).is_some()).collect()
+}
+
 /// When a live process started, in clock ticks since boot: with its number, an identity that a later process with the
 /// same number does not share. `None` where there is no such process, or it is a zombie.
-///
-/// Source: `proc(5)`, `/proc/PID/stat`, fields 3 and 22.
 pub fn start_time(pid: u32) -> Option<u64> {
+    alive(pid).map(|one| one.start_time)
+}
+
+/// A process that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alive {
+    /// Its number.
+    pub pid: u32,
+    /// The number of the process that started it, or that took it over when that one ended.
+    pub parent: u32,
+    /// When it started, in clock ticks since boot.
+    pub start_time: u64,
+}
+
+/// All processes of the machine, as far as the system shows them.
+pub fn all_alive() -> Vec<Alive> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|process| alive(process.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// Source: `proc(5)`, `/proc/PID/stat`, fields 3, 4 and 22.
+fn alive(pid: u32) -> Option<Alive> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the command in parentheses and may hold anything.
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
@@ -85,7 +115,13 @@ pub fn start_time(pid: u32) -> Option<u64> {
     if state == "Z" || state == "X" {
         return None;
     }
-    fields.nth(18)?.parse().ok()
+    let parent = fields.next()?.parse().ok()?;
+    Some(Alive { pid, parent, start_time: fields.nth(17)?.parse().ok()? })
+}
+
+/// The name of a process's program, cut as the system cuts it.
+pub fn name(pid: u32) -> Option<String> {
+    Some(std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
 }
 
 /// Whether a live process is stopped (SIGSTOP or a debugger).
@@ -121,5 +157,7 @@ mod tests {
     fn a_process_has_an_identity() {
         assert!(start_time(std::process::id()).is_some());
         assert!(start_time(u32::MAX).is_none());
+        let own = all_alive().into_iter().find(|one| one.pid == std::process::id()).unwrap();
+        assert_eq!((own.parent, Some(own.start_time)), (std::os::unix::process::parent_id(), start_time(own.pid)));
     }
 }

@@ -14,7 +14,7 @@ use super::services::Services;
 use crate::base::hash::sha256;
 use crate::base::wording::without_colors;
 use crate::base::{Error, Result, boundary, clock, code, counted, duration};
-use crate::drivers::build::{self, Failure, Launch};
+use crate::drivers::build::{self, Failure, Launch, LogEnd};
 use crate::drivers::git;
 use crate::model::attempt::StepKey;
 use crate::model::build::{Build, BuildStatus, Built};
@@ -302,22 +302,27 @@ async fn perform(
     boundary::reach("build.before");
     let ended = build::run(launch, services.secrets.clone(), follow).await;
     boundary::reach("build.after");
-    let why = |error: Error| {
+    let why = |error: Error, end: &LogEnd| {
         let text = last_of(&log);
         let lines = telling(&text, &work.to_string_lossy());
-        let error = lines.iter().chain(&note).fold(error, Error::caused_by);
+        let error = lines.iter().chain(&note).chain(&end.survives).fold(error, Error::caused_by);
         error.with("build", build.id).with("log", shown.clone()).with("end", lines)
     };
     match ended {
-        Ok((0, _)) => collect::artifacts(services, prepared, &work)
-            .map_err(|error| error.with("build", build.id).with("log", shown.clone())),
-        Ok((exit, _)) => Err(why(Error::new(&code::BUILD_FAILED, format!("{what} ended with code {exit}")))
+        Ok((0, end)) => {
+            for line in &end.survives {
+                services.clusters.progress(&services.secrets.mask(&format!("build {}: {line}", build.id)));
+            }
+            collect::artifacts(services, prepared, &work)
+                .map_err(|error| error.with("build", build.id).with("log", shown.clone()))
+        }
+        Ok((exit, end)) => Err(why(Error::new(&code::BUILD_FAILED, format!("{what} ended with code {exit}")), &end)
             .hint(format!("`tidegate builds log {}` shows all of {shown}", build.id))
             .with("code", exit)),
-        Err(Failure::TimedOut(_)) => {
+        Err(Failure::TimedOut(end)) => {
             let patience = duration::show(prepared.wanted.timeout);
-            Err(why(Error::new(&code::BUILD_TIMEOUT, format!("{what} did not end within {patience} and was killed")))
-                .hint("give it longer: #{ timeout: \"1h\" }"))
+            let message = format!("{what} did not end within {patience} and was killed");
+            Err(why(Error::new(&code::BUILD_TIMEOUT, message), &end).hint("give it longer: #{ timeout: \"1h\" }"))
         }
         Err(Failure::NotStarted(error)) => {
             Err(Error::new(&code::BUILD_NOT_STARTED, format!("{what} cannot be started")).caused_by(error))

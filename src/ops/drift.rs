@@ -1,20 +1,23 @@
 //! Where clusters differ from what is recorded and desired. Looks, and changes nothing.
 
-use std::collections::{BTreeMap, HashSet};
+mod looks;
+mod strays;
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::cluster::Start;
-use super::connection::Connection;
+use self::looks::{Look, Looks};
+use self::strays::Known;
 use super::ledger;
 use super::services::Services;
 use super::standing::submitted_spec;
 use super::unsettled;
 use crate::base::{Error, Result, clock, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
-use crate::model::job_status::{Listed, is_terminal};
+use crate::model::job_status::is_terminal;
 use crate::model::running_configuration;
-use crate::store::JobRow;
+use crate::store::{Execution, JobRow};
 
 /// After how many of its intervals without a checkpoint a job is said to be stalled, and the least time for that.
 const STALLED_INTERVALS: u32 = 10;
@@ -23,9 +26,9 @@ const STALLED_AT_LEAST: std::time::Duration = std::time::Duration::from_secs(60)
 /// One difference.
 #[derive(Debug, Clone)]
 pub struct Drift {
-    /// The job.
+    /// The job; empty where it is the cluster itself that could not be looked at.
     pub job: String,
-    /// The environment.
+    /// The environment; empty as well then.
     pub environment: String,
     /// The cluster.
     pub cluster: String,
@@ -47,76 +50,79 @@ impl Drift {
     }
 }
 
-/// The differences of an environment, or of all.
+/// The differences of an environment, or of all: on the clusters that the environments name, and on those that the jobs ever ran
+/// on. Each of them is asked once for its jobs.
 ///
 /// # Errors
 /// `state.*`. A cluster that cannot be asked is a difference of its own, `unknown`: nothing is concluded from silence.
 pub async fn drift(services: &Services, environment: Option<&str>) -> Result<Vec<Drift>> {
+    let known = Known::read(&services.store)?;
+    let chosen = |job: &&JobRow| environment.is_none_or(|environment| job.environment == environment);
+    let mut jobs = Vec::new();
+    for job in known.jobs.iter().filter(chosen) {
+        jobs.push((job, services.store.newest_attempt(job.id)?));
+    }
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let home = |(job, newest): &(&JobRow, Option<Attempt>)| {
+        newest.as_ref().map_or(&job.cluster, |attempt| &attempt.cluster).clone()
+    };
+    let homes: BTreeSet<String> = jobs.iter().map(home).collect();
+    let named = services.environments.iter().filter(|(name, _)| environment.is_none_or(|one| one == *name));
+    let mut clusters = homes.clone();
+    clusters.extend(named.map(|(_, cluster)| cluster.clone()));
+    // One that is no longer in tidegate.yaml cannot be asked; where all has ended there nobody needs to.
+    let is_asked = |one: &&Execution| !one.is_over || services.clusters.definition(&one.cluster).is_ok();
+    for (job, _) in &jobs {
+        clusters.extend(known.of(job).filter(is_asked).map(|one| one.cluster.clone()));
+    }
+    let looks = Looks::at(&services.clusters, clusters).await;
     let mut found = Vec::new();
-    let known = services.store.known_flink_ids()?;
-    let mut looks: BTreeMap<String, std::result::Result<(Connection, Vec<Listed>), Error>> = BTreeMap::new();
-    for job in services.store.jobs(environment)? {
-        let newest = services.store.newest_attempt(job.id)?;
-        let cluster = newest.as_ref().map_or(&job.cluster, |attempt| &attempt.cluster).clone();
-        if !looks.contains_key(&cluster) {
-            looks.insert(cluster.clone(), look(services, &cluster).await);
+    for one in &jobs {
+        let (job, newest) = (one.0, one.1.as_ref());
+        let ours = strays::ours(&looks, &known, job);
+        strays::of_ours(&known, (job, newest), &ours, &mut found);
+        strays::unknown(services, &looks, &known, job, &mut found);
+        let home = home(one);
+        match looks.of(&home) {
+            Some(Ok(look)) => of_job(services, look, job, newest, ours.is_empty(), &mut found).await?,
+            Some(Err(error)) => found.push(tell(job, &home, "unknown", error.to_string(), hint(error))),
+            None => {}
         }
-        match &looks[&cluster] {
-            Ok((connection, listed)) => {
-                let look = (connection, listed.as_slice());
-                of_job(services, look, &known, &job, newest.as_ref(), &mut found).await?;
-            }
-            Err(error) => {
-                let hint = error.hint_text().unwrap_or("nothing is concluded from silence; look again").to_owned();
-                found.push(tell(&job, &cluster, "unknown", error.to_string(), hint));
-            }
-        }
+    }
+    for (cluster, error) in looks.failed().filter(|(name, _)| !homes.contains(*name)) {
+        found.push(Drift {
+            job: String::new(),
+            environment: String::new(),
+            cluster: cluster.to_owned(),
+            kind: "unknown",
+            text: format!("it could not be looked at, and a job may run there: {error}"),
+            hint: hint(error),
+        });
     }
     Ok(found)
 }
 
-async fn look(services: &Services, cluster: &str) -> Result<(Connection, Vec<Listed>)> {
-    let connection = services.clusters.connect(cluster, Start::No).await?;
-    let listed = connection.jobs().await?;
-    Ok((connection, listed))
+fn hint(error: &Error) -> String {
+    error.hint_text().unwrap_or("nothing is concluded from silence; look again").to_owned()
 }
 
 fn tell(job: &JobRow, cluster: &str, kind: &'static str, text: String, hint: String) -> Drift {
     Drift { job: job.name.clone(), environment: job.environment.clone(), cluster: cluster.to_owned(), kind, text, hint }
 }
 
+/// How the newest attempt of a job is, compared with what should be.
 async fn of_job(
     services: &Services,
-    (connection, listed): (&Connection, &[Listed]),
-    known: &HashSet<String>,
+    Look { connection, listed, .. }: &Look,
     job: &JobRow,
     newest: Option<&Attempt>,
+    nothing_runs: bool,
     found: &mut Vec<Drift>,
 ) -> Result<()> {
     let name = &job.name;
-    let prefix = services.identity(&job.environment, name).prefix();
-    let own = services.store.flink_ids_of(&job.environment, name)?;
-    let alive: Vec<&Listed> = listed.iter().filter(|listing| !is_terminal(&listing.state)).collect();
     let mut say = |kind, text, hint| found.push(tell(job, &connection.name, kind, text, hint));
-
-    let ours: Vec<&&Listed> = alive.iter().filter(|listing| own.contains(&listing.id)).collect();
-    if ours.len() > 1 {
-        let ids: Vec<&str> = ours.iter().map(|listing| listing.id.as_str()).collect();
-        let hint = "look at both, and cancel the one that should not be there with Flink's own tools".to_owned();
-        say("twin", format!("{} executions run: {}", ids.len(), ids.join(", ")), hint);
-    }
-    for listing in alive.iter().filter(|listing| !known.contains(&listing.id)) {
-        let hint = format!("`tidegate adopt {name} --id {}` takes it over where no other runs", listing.id);
-        if listing.id.starts_with(&prefix) {
-            say(
-                "orphan",
-                format!("{} ({}) has the job's id and is not recorded here", listing.id, listing.state),
-                hint,
-            );
-        } else if listing.name == *name {
-            say("foreign", format!("{} ({}) has the job's name and is not ours", listing.id, listing.state), hint);
-        }
-    }
     let Some(newest) = newest else { return Ok(()) };
     let number = newest.number;
     let is_listed = listed.iter().any(|listing| listing.id == newest.flink_id);
@@ -129,7 +135,7 @@ async fn of_job(
     }
     if newest.submission != Submission::Accepted && !is_listed {
         let is_over = matches!(newest.submission, Submission::Refused | Submission::GivenUp);
-        if is_over && job.desired == "running" && ours.is_empty() {
+        if is_over && job.desired == "running" && nothing_runs {
             let how = newest.submission.answered();
             let hint = format!(
                 "`tidegate history {name}` shows what ran before, and `tidegate rollback {name}` goes back to it"
@@ -138,7 +144,8 @@ async fn of_job(
         }
         return Ok(());
     }
-    let Some(live) = alive.iter().find(|listing| listing.id == newest.flink_id) else {
+    let newest_alive = listed.iter().find(|listing| listing.id == newest.flink_id && !is_terminal(&listing.state));
+    let Some(live) = newest_alive else {
         let ended = listed.iter().find(|listing| listing.id == newest.flink_id);
         if let Some(ended) = ended.filter(|ended| ended.state == "FINISHED" && newest.end_state.is_none()) {
             // Somebody may have stopped it: then it has not done its work.

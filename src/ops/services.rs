@@ -1,5 +1,7 @@
 //! What the operations work with; built by the workspace layer and handed in.
 
+use std::collections::BTreeMap;
+
 use crate::base::secret::Secrets;
 use crate::drivers::folder::Folder;
 use crate::model::identity::Identity;
@@ -27,6 +29,8 @@ pub struct Services {
     pub store: Store,
     /// Its secrets.
     pub secrets: Secrets,
+    /// Its environments, with the cluster of each.
+    pub environments: BTreeMap<String, String>,
     /// Its clusters.
     pub clusters: Clusters,
     /// How `tidegate.lock` may be treated.

@@ -9,7 +9,7 @@ use super::services::Services;
 use crate::base::duration::show;
 use crate::base::secret::SecretText;
 use crate::base::{Error, Result, code};
-use crate::drivers::child::{self, Command, Failure, LONGEST_OUTPUT, Output, Variables};
+use crate::drivers::child::{self, Command, Failure, Variables};
 
 /// A program that a script wants to run.
 #[derive(Debug)]
@@ -60,8 +60,8 @@ pub async fn run(services: &Services, wanted: Wanted) -> Result<Value> {
         }
         Failure::Lost(error) => failed("ended in a way that the system does not tell".to_owned()).caused_by(error),
     })?;
-    let text = |output: &Output| services.secrets.mask(&text(output));
-    let (out, err) = (text(&ended.out), text(&ended.err));
+    let mask = |text: &str| services.secrets.mask(text);
+    let (out, err) = (ended.out.text(&mask), ended.err.text(&mask));
     if wanted.check && ended.code != 0 {
         let last = err.trim_end().lines().last().or(out.trim_end().lines().last()).unwrap_or("it said nothing");
         return Err(failed(format!("ended with code {}", ended.code))
@@ -72,12 +72,4 @@ pub async fn run(services: &Services, wanted: Wanted) -> Result<Value> {
             .with("err", err));
     }
     Ok(json!({ "code": ended.code, "out": out, "err": err }))
-}
-
-fn text(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.bytes).into_owned();
-    if output.length > LONGEST_OUTPUT as u64 {
-        return format!("{text}\n[cut: {} bytes in all, and 1 MiB is kept]\n", output.length);
-    }
-    text
 }

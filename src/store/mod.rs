@@ -4,6 +4,7 @@
 mod attempts;
 mod builds;
 mod decisions;
+mod executions;
 mod jobs;
 mod locks;
 mod needed;
@@ -17,6 +18,7 @@ mod steps;
 mod values;
 
 pub use decisions::Decision;
+pub use executions::Execution;
 pub use jobs::{Event, JobRow, Observation, Said, Sighting};
 pub use locks::Lock;
 pub use open::{Durability, Store};

@@ -57,6 +57,7 @@ impl Workspace {
             folder,
             store,
             secrets: Secrets::new(file.secrets.clone()),
+            environments: file.environments.iter().map(|(name, one)| (name.clone(), one.cluster.clone())).collect(),
             clusters: Clusters::new(definitions, cancel.clone(), progress),
             lock_use: LockUse::default(),
         };

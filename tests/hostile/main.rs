@@ -120,6 +120,52 @@ fn play(name: &str, script: &str, codes: &[&str]) -> Seen {
     Seen { name: name.to_owned(), millis, megabytes, wrong }
 }
 
+/// A jar that holds so many jars of fifty megabytes each, which are next to nothing in it, and as much beside them as makes its
+/// size a plausible one.
+fn jar_of_large_jars(count: usize, beside: usize) -> Vec<u8> {
+    use std::io::Write;
+    use zip::CompressionMethod::{Deflated, Stored};
+    let packed = zip::write::SimpleFileOptions::DEFAULT;
+    let jar = |entries: &mut dyn Iterator<Item = (String, zip::CompressionMethod, &[u8])>| {
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, method, bytes) in entries {
+            writer.start_file(name, packed.compression_method(method)).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    };
+    let inner = jar(&mut std::iter::once(("data".to_owned(), Stored, &*vec![0; 50 << 20])));
+    let libraries = (0..count).map(|number| (format!("lib/{number}.jar"), Deflated, inner.as_slice()));
+    let beside = vec![0; beside];
+    jar(&mut libraries.chain(std::iter::once(("beside".to_owned(), Stored, beside.as_slice()))))
+}
+
+/// What of a jar is in memory at a time does not grow with the jars inside.
+#[test]
+fn jars_inside_of_a_jar_are_in_memory_one_at_a_time() {
+    let script = "let jar = jar::open(\"large.jar\");\nprint(jar.classes().len());\n";
+    let play = |count, beside| {
+        let folder = workspace();
+        let work = folder.path().join("work");
+        std::fs::write(work.join("scripts/it.rhai"), script).unwrap();
+        std::fs::write(work.join("large.jar"), jar_of_large_jars(count, beside)).unwrap();
+        let peak = folder.path().join("peak");
+        let (code, out, err) = run(&work, &peak);
+        let kilobytes: f64 = std::fs::read_to_string(&peak).unwrap().trim().parse().unwrap();
+        println!("{count} jars of 50 MB: {:.0} MB", kilobytes / 1024.0);
+        assert!(kilobytes / 1024.0 < MOST_MEGABYTES, "{kilobytes} kB");
+        (code, out, err)
+    };
+    let (code, out, err) = play(4, 10 << 20);
+    assert_eq!((code, out.as_str()), (Some(0), "0\n"), "{err}");
+    let (code, _, err) = play(4, 0);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(
+        err.contains("error[file.invalid]") && err.contains("unpacks to far more than a jar of its size can hold"),
+        "{err}"
+    );
+}
+
 /// Runs the script under a small program that writes the peak of its memory, in kilobytes.
 fn run(work: &Path, peak: &Path) -> (Option<i32>, String, String) {
     let watch = "import resource, subprocess, sys\n\

@@ -10,6 +10,7 @@
 mod class_writer;
 mod desired;
 mod doubt;
+mod drift;
 mod gate;
 mod matrix;
 mod namesake;

@@ -18,9 +18,11 @@ pub(super) fn drift(session: &Session<'_>, environment: Option<&str>, json: bool
     }
     for one in found.iter().filter(|_| !json) {
         let kind = one.kind.to_uppercase();
-        session
-            .terminal
-            .data(&format!("{kind:13} {}/{} on `{}`: {}\n", one.environment, one.job, one.cluster, one.text));
+        let place = match one.job.as_str() {
+            "" => format!("cluster `{}`", one.cluster),
+            job => format!("{}/{job} on `{}`", one.environment, one.cluster),
+        };
+        session.terminal.data(&format!("{kind:13} {place}: {}\n", one.text));
         session.terminal.data(&format!("              hint: {}\n", one.hint));
     }
     Ok(if found.is_empty() { Outcome::Done } else { Outcome::Changes })

@@ -52,6 +52,8 @@ pub struct LogEnd {
     pub length: u64,
     /// How many of them are not kept.
     pub left_out: u64,
+    /// What of the build is still there: processes that could not be ended, an output that somebody has open.
+    pub survives: Vec<String>,
 }
 
 impl<'a> Log<'a> {
@@ -171,7 +173,7 @@ impl<'a> Log<'a> {
             let masked = self.secrets.mask(&String::from_utf8_lossy(&tail));
             self.append(&masked);
         }
-        LogEnd { length: self.length, left_out: self.left_out }
+        LogEnd { length: self.length, left_out: self.left_out, survives: Vec::new() }
     }
 }
 

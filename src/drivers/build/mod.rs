@@ -4,6 +4,7 @@ mod log;
 mod marked;
 mod run;
 mod toolchain;
+mod tree;
 mod words;
 
 pub use log::{Follow, LogEnd};

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +19,7 @@ const MOST_ENTRIES: usize = 300_000;
 /// The longest entry that is read: class files have some kilobytes, and few a megabyte.
 pub(super) const LONGEST_ENTRY: u64 = 16 << 20;
 
-/// The longest jar inside of a jar.
+/// The longest jar inside of a jar. One of them is in memory at a time.
 const LONGEST_LIBRARY: u64 = 512 << 20;
 
 /// What the entries that are read may have altogether: this, and so many times the jar's own length. Classes are a
@@ -210,26 +211,31 @@ impl<R: Read + Seek> Archive<R> {
         unreadable(&self.shown, &format!("entry `{name}` is damaged"))
     }
 
-    /// The jars inside that Flink puts on the class path: `lib/*.jar`. What is no jar is left out: Flink fails on it as
-    /// well, where it can say more.
+    /// Looks at the jars inside that Flink puts on the class path, `lib/*.jar`, one after the other: no two of them are in
+    /// memory at a time, and none is when `look` breaks off or this ends. What is no jar is left out: Flink fails on it as well,
+    /// where it can say more.
     ///
     /// # Errors
-    /// `file.invalid` for an entry that cannot be read.
-    pub fn libraries(&mut self) -> Result<Vec<Archive<Cursor<Bytes>>>> {
+    /// `file.invalid` for an entry that cannot be read; what `look` gives.
+    pub fn each_library<T>(
+        &mut self,
+        mut look: impl FnMut(Archive<Cursor<Bytes>>) -> Result<ControlFlow<T>>,
+    ) -> Result<Option<T>> {
         let inside: Vec<(usize, String)> = (0..self.len())
             .filter_map(|index| Some((index, self.name(index)?.into_owned())))
             .filter(|(_, name)| is_library(name))
             .collect();
-        let mut libraries = Vec::new();
         for (index, name) in inside {
             let mut bytes = Vec::new();
             self.read_into(index, LONGEST_LIBRARY, &mut bytes)?;
             if let Ok(zip) = ZipArchive::new(Cursor::new(Bytes::new(bytes))) {
                 let shown = PathBuf::from(format!("{}!/{}", self.shown.display(), cut(&name)));
-                libraries.push(Archive::of(zip, shown, self.allowance.clone())?);
+                if let ControlFlow::Break(found) = look(Archive::of(zip, shown, self.allowance.clone())?)? {
+                    return Ok(Some(found));
+                }
             }
         }
-        Ok(libraries)
+        Ok(None)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,12 +28,15 @@ pub fn classes(path: &Path) -> Result<Classes> {
         return Err(Error::new(&code::FILE_INVALID, message));
     }
     let mut archive = open_file(&file, path)?;
-    let libraries = archive.libraries()?;
-    let mut found = look_into(archive, file.as_ref(), is_class, outline)?;
-    for library in libraries {
+    let mut inside = Vec::new();
+    archive.each_library(|library| {
         let bytes = library.bytes();
-        found.extend(look_into(library, &bytes, is_class, outline)?);
-    }
+        inside.extend(look_into(library, &bytes, is_class, outline)?);
+        Ok(ControlFlow::<()>::Continue(()))
+    })?;
+    let mut found = look_into(archive, file.as_ref(), is_class, outline)?;
+    // Of two classes of one name that of the jar itself comes first.
+    found.extend(inside);
     Ok(Classes::new(found))
 }
 
@@ -76,12 +80,9 @@ pub fn class<R: Read + Seek>(archive: &mut Archive<R>, name: &str) -> Result<Opt
     let entry = format!("{}.class", name.replace('.', "/"));
     let mut bytes = archive.read(&entry)?;
     if bytes.is_none() {
-        for mut library in archive.libraries()? {
-            bytes = library.read(&entry)?;
-            if bytes.is_some() {
-                break;
-            }
-        }
+        bytes = archive.each_library(|mut library| {
+            Ok(library.read(&entry)?.map_or(ControlFlow::Continue(()), ControlFlow::Break))
+        })?;
     }
     Ok(bytes.map(|bytes| match outline(&bytes) {
         Some(class) => Found::Known(class),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::archive::{Archive, open};
@@ -42,11 +43,12 @@ const MAKES: &[(&str, Makes)] = &[
 pub fn facts(path: &Path) -> Result<JarFacts> {
     let mut archive = open(path)?;
     let mut parts = vec![part(&mut archive, String::new())?];
-    for mut library in archive.libraries()? {
+    archive.each_library(|mut library| {
         let shown = library.shown().to_string_lossy().into_owned();
         let inside = shown.rsplit("!/").next().unwrap_or_default().to_owned();
         parts.push(part(&mut library, inside)?);
-    }
+        Ok(ControlFlow::<()>::Continue(()))
+    })?;
     Ok(JarFacts { parts })
 }
 
@@ -186,5 +188,5 @@ pub fn class_of_hash(path: &Path, hash: u64) -> Result<Option<String>> {
     if let Some(name) = find(&archive, hash) {
         return Ok(Some(name));
     }
-    Ok(archive.libraries()?.iter().find_map(|library| find(library, hash)))
+    archive.each_library(|library| Ok(find(&library, hash).map_or(ControlFlow::Continue(()), ControlFlow::Break)))
 }

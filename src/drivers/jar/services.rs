@@ -1,6 +1,7 @@
 //! The providers that a jar names below `META-INF/services`, as `java.util.ServiceLoader` reads them.
 
 use std::io::{Read, Seek};
+use std::ops::ControlFlow;
 
 use super::archive::Archive;
 use crate::base::Result;
@@ -11,9 +12,10 @@ use crate::base::Result;
 /// `file.invalid`.
 pub fn services<R: Read + Seek>(archive: &mut Archive<R>, service: &str) -> Result<Vec<String>> {
     let mut found = own_services(archive, service)?;
-    for mut library in archive.libraries()? {
+    archive.each_library(|mut library| {
         found.extend(own_services(&mut library, service)?);
-    }
+        Ok(ControlFlow::<()>::Continue(()))
+    })?;
     let mut once = std::collections::BTreeSet::new();
     found.retain(|name| once.insert(name.clone()));
     Ok(found)

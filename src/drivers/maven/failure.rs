@@ -3,6 +3,7 @@
 use super::silence::{ANSWER, Asked};
 use crate::base::code::Code;
 use crate::base::{Error, code, duration};
+use crate::drivers::child::LEFT_OUT;
 
 /// What to do about a repository that does not answer.
 const SILENT: &str =
@@ -18,7 +19,13 @@ pub(super) fn is_remembered(output: &str) -> bool {
 
 /// What an output of a Maven that failed says.
 pub(super) fn explained(out: &str, err: &str, exit: i32) -> Error {
-    let told = without_users(&told(out).or_else(|| last_line(err)).or_else(|| last_line(out)).unwrap_or_default());
+    let told = without_users(
+        &told(of_the_end(out))
+            .or_else(|| told(out))
+            .or_else(|| last_line(err))
+            .or_else(|| last_line(out))
+            .unwrap_or_default(),
+    );
     let of = |code: &'static Code, message: String| Error::new(code, message).caused_by(&told);
     let repository = repository(&told);
     let place = repository.clone().unwrap_or_else(|| "a repository".to_owned());
@@ -77,6 +84,12 @@ pub(super) fn fell_silent(asked: Option<&Asked>, mask: &dyn Fn(&str) -> String) 
         Some(asked) => error.caused_by(format!("the last was {}", mask(&without_users(&asked.url)))),
         None => error,
     }
+}
+
+/// What Maven says at its end, where that can be told from the rest: there it sums up what it failed over. What it calls an
+/// error before that need not have ended it.
+fn of_the_end(out: &str) -> &str {
+    out.rsplit_once("BUILD FAILURE").or_else(|| out.rsplit_once(LEFT_OUT)).map_or(out, |(_, end)| end)
 }
 
 /// The first thing that Maven calls an error.

@@ -147,7 +147,7 @@ impl Maven<'_> {
         let program = self.program.display();
         let mut silence = Silence::default();
         let mut silent = None;
-        let mut goes_on = |output: &[u8], age| match silence.look(&String::from_utf8_lossy(output), age) {
+        let mut goes_on = |output: &[u8], age| match silence.look(output, age) {
             Verdict::Fine => true,
             Verdict::Tell(asked, age) => {
                 let (repository, url) = (&asked.repository, failure::without_users(&asked.url));
@@ -162,12 +162,12 @@ impl Maven<'_> {
         };
         let ended = match child::watched(command, &mut goes_on).await {
             Ok(ended) => ended,
-            Err(Failure::GivenUp(out, err)) => {
-                let log = self.keep(&[&out, &err]);
+            Err(Failure::GivenUp(written)) => {
+                let log = self.keep(&[&written[0], &written[1]]);
                 return Err(Ended::Failed(with_log(failure::fell_silent(silent.as_ref(), self.mask), &log)));
             }
-            Err(Failure::TimedOut(out, err)) => {
-                let log = self.keep(&[&out, &err]);
+            Err(Failure::TimedOut(written)) => {
+                let log = self.keep(&[&written[0], &written[1]]);
                 let message = format!("Maven did not end within {} minutes and was killed", PATIENCE.as_secs() / 60);
                 return Err(Ended::Failed(with_log(Error::new(&code::DEPENDENCY_FAILED, message), &log)));
             }
@@ -180,13 +180,13 @@ impl Maven<'_> {
                 return Err(Ended::Failed(Error::new(&code::DEPENDENCY_FAILED, message).caused_by(error)));
             }
         };
-        let out = (self.mask)(&String::from_utf8_lossy(&ended.out.bytes));
+        let out = ended.out.text(self.mask);
         if ended.code != 0 {
             let log = self.keep(&[&ended.out, &ended.err]);
             if !anew && failure::is_remembered(&out) {
                 return Err(Ended::Remembered);
             }
-            let err = (self.mask)(&String::from_utf8_lossy(&ended.err.bytes));
+            let err = ended.err.text(self.mask);
             return Err(Ended::Failed(with_log(failure::explained(&out, &err, ended.code), &log)));
         }
         let answer = match std::fs::read_to_string(file("answer")) {
@@ -212,10 +212,7 @@ impl Maven<'_> {
         let path = self.folder.join(format!("{}-{}.log", clock::now(), next()));
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         for output in outputs {
-            file.write_all((self.mask)(&failure::without_users(&String::from_utf8_lossy(&output.bytes))).as_bytes())?;
-            if output.length > output.bytes.len() as u64 {
-                writeln!(file, "[cut: {} bytes in all]", output.length)?;
-            }
+            file.write_all(output.text(&|text| (self.mask)(&failure::without_users(text))).as_bytes())?;
         }
         let entries = std::fs::read_dir(&self.folder)?.flatten().map(|entry| entry.path());
         let mut logs: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
@@ -265,4 +262,47 @@ fn next() -> String {
 /// Whether this process has given the name with this count. Another one with the same number may have given more.
 fn is_made_here(count: u64) -> bool {
     count < NEXT.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks a Maven that is this script of a shell.
+    fn asked(script: &str) -> (Error, String) {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("mvn");
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mask = |text: &str| text.replace("hunter2", "***");
+        let maven = Maven { program, folder: folder.path().join("maven"), mask: &mask, tell: &|_| {} };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let error = runtime.block_on(maven.resolve(Ask::Files(&[]))).unwrap_err();
+        let log = std::fs::read_dir(&maven.folder).unwrap().flatten().map(|entry| entry.path());
+        let log = log.filter(|path| path.extension().is_some_and(|end| end == "log")).max().unwrap();
+        (error, std::fs::read_to_string(log).unwrap())
+    }
+
+    /// Three megabytes before what counts, and an error of before that is none.
+    const LONG: &str = "echo first; echo '[ERROR] an early word that ended nothing'; yes '[INFO] hunter2 and much else' | head -c 3000000; echo";
+
+    #[test]
+    fn the_end_of_a_long_output_says_why_maven_failed_and_is_kept() {
+        let (error, log) = asked(&format!(
+            "{LONG}; echo '[INFO] BUILD FAILURE'; echo '[ERROR] Could not find artifact a.b:kafak:jar:3.4.0 in central (https://repo.example/maven2) -> [Help 1]'; exit 1"
+        ));
+        assert_eq!(error.message(), "`a.b:kafak:3.4.0` is not in `central` (https://repo.example/maven2)");
+        assert!(log.starts_with("first\n") && log.contains("Could not find artifact a.b:kafak"), "{}", log.len());
+        assert!(log.contains(" bytes are left out here]") && log.len() < 2_000_000 && !log.contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_remembered_is_seen_at_the_end_of_a_long_output() {
+        let (error, log) = asked(&format!(
+            "case \"$*\" in *-U*) echo '[ERROR] Could not find artifact a.b:c:jar:1 in central (https://repo.example/maven2)'; exit 1;; esac; \
+             {LONG}; echo '[ERROR] a.b:c:jar:1 was not found in https://repo.example/maven2 during a previous attempt. This failure was cached'; exit 1"
+        ));
+        assert_eq!(error.message(), "`a.b:c:1` is not in `central` (https://repo.example/maven2)", "asked anew: {log}");
+    }
 }

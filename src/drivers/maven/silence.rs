@@ -11,6 +11,9 @@ const TELL: Duration = Duration::from_secs(15);
 /// How many files Maven may give up on one repository, before it is ended.
 const MOST: u32 = 3;
 
+/// Of a longer line the beginning counts.
+const LONGEST_LINE: usize = 64 << 10;
+
 /// A file that Maven asks for: `Downloading from nexus: https://nexus.example/maven/a/b.pom`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -34,7 +37,8 @@ pub(super) enum Verdict {
 /// What was seen of an output so far.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
-    lines: usize,
+    /// The line that is not whole yet.
+    rest: Vec<u8>,
     asked: Option<Asked>,
     since: Duration,
     told: Duration,
@@ -42,19 +46,20 @@ pub(super) struct Silence {
 }
 
 impl Silence {
-    /// Looks at an output, so long after its program was started.
-    pub(super) fn look(&mut self, output: &str, now: Duration) -> Verdict {
-        // A line that is not whole yet is none.
-        let whole = output.rfind('\n').map_or("", |end| &output[..end]);
-        let lines: Vec<&str> = whole.lines().collect();
-        if lines.len() > self.lines {
-            let next = lines[self.lines];
+    /// Looks at what has come of an output since the last look, so long after its program was started.
+    pub(super) fn look(&mut self, fresh: &[u8], now: Duration) -> Verdict {
+        self.rest.extend_from_slice(fresh);
+        let whole = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole: Vec<u8> = self.rest.drain(..whole).collect();
+        self.rest.truncate(LONGEST_LINE);
+        let text = String::from_utf8_lossy(&whole);
+        let mut lines = text.lines();
+        if let Some(next) = lines.next() {
             let gave_up = self.asked.take().filter(|_| {
                 // It may have been long, and came.
                 now.saturating_sub(self.since) + TELL >= ANSWER && !next.contains("Downloaded from ")
             });
-            self.lines = lines.len();
-            self.asked = lines.last().and_then(|line| asked(line));
+            self.asked = asked(lines.next_back().unwrap_or(next));
             (self.since, self.told) = (now, now);
             if let Some(asked) = gave_up {
                 let count = self.given_up.entry(asked.repository.clone()).or_default();
@@ -99,39 +104,49 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_is_told_and_the_third_time_is_the_last() {
-        let (mut silence, mut output, mut now) = (Silence::default(), String::new(), 0);
+        let (mut silence, mut now) = (Silence::default(), 0);
         for (number, name) in ["a", "b", "c"].iter().enumerate() {
-            output += &line("Downloading", "nexus", name);
-            assert_eq!(silence.look(&output, at(now)), Verdict::Fine);
-            assert_eq!(silence.look(&output, at(now + 14)), Verdict::Fine);
-            assert_eq!(silence.look(&output, at(now + 15)), Verdict::Tell(file("nexus", name), at(15)));
-            assert_eq!(silence.look(&output, at(now + 31)), Verdict::Tell(file("nexus", name), at(31)));
+            assert_eq!(silence.look(line("Downloading", "nexus", name).as_bytes(), at(now)), Verdict::Fine);
+            assert_eq!(silence.look(b"", at(now + 14)), Verdict::Fine);
+            assert_eq!(silence.look(b"", at(now + 15)), Verdict::Tell(file("nexus", name), at(15)));
+            assert_eq!(silence.look(b"", at(now + 31)), Verdict::Tell(file("nexus", name), at(31)));
             // The next one has it.
-            output += &line("Downloading", "central", name);
             let verdict = if number == 2 { Verdict::GiveUp(file("nexus", name)) } else { Verdict::Fine };
-            assert_eq!(silence.look(&output, at(now + 60)), verdict);
-            output += &line("Downloaded", "central", name);
-            assert_eq!(silence.look(&output, at(now + 61)), Verdict::Fine);
+            assert_eq!(silence.look(line("Downloading", "central", name).as_bytes(), at(now + 60)), verdict);
+            assert_eq!(silence.look(line("Downloaded", "central", name).as_bytes(), at(now + 61)), Verdict::Fine);
             now += 70;
         }
     }
 
     #[test]
     fn long_files_quick_refusals_and_work_without_downloads_are_fine() {
-        let (mut silence, mut output) = (Silence::default(), String::new());
+        let mut silence = Silence::default();
         for number in 0..5 {
-            output += &line("Downloading", "central", "long");
-            assert_eq!(silence.look(&output, at(number * 200)), Verdict::Fine);
-            output += &line("Downloaded", "central", "long");
-            assert_eq!(silence.look(&output, at(number * 200 + 100)), Verdict::Fine);
-            output += &line("Downloading", "nexus", "absent");
-            silence.look(&output, at(number * 200 + 101));
-            output += &line("Downloading", "central", "absent");
-            output += "[INFO] Building dependencies 1\n[INFO] Downloading fro";
-            assert_eq!(silence.look(&output, at(number * 200 + 102)), Verdict::Fine);
-            assert_eq!(silence.look(&output, at(number * 200 + 190)), Verdict::Fine);
-            output += "m nowhere\n";
+            let begun = if number == 0 { "" } else { "m nowhere\n" };
+            let long = format!("{begun}{}", line("Downloading", "central", "long"));
+            assert_eq!(silence.look(long.as_bytes(), at(number * 200)), Verdict::Fine);
+            let came = line("Downloaded", "central", "long");
+            assert_eq!(silence.look(came.as_bytes(), at(number * 200 + 100)), Verdict::Fine);
+            silence.look(line("Downloading", "nexus", "absent").as_bytes(), at(number * 200 + 101));
+            let mut rest = line("Downloading", "central", "absent");
+            rest += "[INFO] Building dependencies 1\n[INFO] Downloading fro";
+            assert_eq!(silence.look(rest.as_bytes(), at(number * 200 + 102)), Verdict::Fine);
+            assert_eq!(silence.look(b"", at(number * 200 + 190)), Verdict::Fine);
         }
         assert!(silence.given_up.is_empty());
+    }
+
+    /// A line comes in pieces, and one that never ends is no reason to keep all of it.
+    #[test]
+    fn a_line_counts_when_it_is_whole() {
+        let mut silence = Silence::default();
+        assert_eq!(silence.look(b"[INFO] Downloading from nexus: https://h/", at(0)), Verdict::Fine);
+        assert_eq!(silence.look(b"", at(100)), Verdict::Fine);
+        assert_eq!(silence.look(b"a.pom\n", at(101)), Verdict::Fine);
+        assert_eq!(silence.look(b"", at(116)), Verdict::Tell(file("nexus", "a"), at(15)));
+        for _ in 0..100 {
+            silence.look(&[b'x'; 10_000], at(117));
+        }
+        assert!(silence.rest.len() <= LONGEST_LINE + 10_000);
     }
 }
