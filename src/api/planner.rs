@@ -44,7 +44,8 @@ pub struct Planner {
 
 impl Planner {
     /// Tells a change at the place of the call.
-    fn tell(&self, call: &Call<'_>, change: Change, spec: Option<Arc<JobSpec>>) {
+    /// Tells a change.
+    pub fn tell(&self, call: &Call<'_>, change: Change, spec: Option<Arc<JobSpec>>) {
         let position = call.context.call_position();
         let place = Place {
             file: call.host.called_in(call.context, call.function.name),

@@ -62,15 +62,36 @@ pub fn would_be_seen(folder: &str, beside: &str) -> bool {
     folder.is_dir() || folder.ancestors().find_map(device).is_some_and(|found| device(&beside) == Some(found))
 }
 
-/// Whether a checkpoint or savepoint is gone: the folder that it lay below is seen from here, and it is not. What lies on
-/// another machine or in an object store is never said to be gone.
+/// Whether a checkpoint or savepoint is gone: it is not there, and the place where it lay is surely this machine's. What lies on
+/// another machine, in a container or in an object store is never said to be gone, also where a folder here has the same name.
 pub fn is_gone(path: &str) -> bool {
     let Some(path) = local(path) else { return false };
-    if path.join("_metadata").exists() || path.is_file() {
-        return false;
+    // What may not be looked at may be there.
+    let is_missing = |path: &Path| matches!(path.try_exists(), Ok(false));
+    is_missing(&path.join("_metadata")) && !path.is_file() && is_here(&path)
+}
+
+/// Whether what Flink writes below a path is seen from here: the path is that of a local cluster of tidegate, or Flink's folder of
+/// the job is there, or that of an earlier execution of the same job beside it.
+fn is_here(path: &Path) -> bool {
+    let is_clusters = |above: &&Path| above.ends_with(".tidegate/clusters") && above.is_dir();
+    if path.ancestors().any(|above| is_clusters(&above)) {
+        return true;
     }
     // ROOT/JOB_ID/chk-N, or ROOT/JOB_ID/ORDINAL/savepoint-x.
-    path.ancestors().skip(2).take(2).any(|above| above.parent().is_some() && above.is_dir())
+    let Some(job) = path.ancestors().find(|above| job_id(above).is_some()) else { return false };
+    let is_of_job = |other: &Path| {
+        // The executions of a job of ours share the first half of their ids.
+        matches!((job_id(job), job_id(other)), (Some(id), Some(other)) if id.get(..16) == other.get(..16))
+    };
+    let beside = job.parent().and_then(|root| std::fs::read_dir(root).ok()).into_iter().flatten().flatten();
+    job.is_dir() || beside.map(|entry| entry.path()).any(|other| is_of_job(&other) && other.is_dir())
+}
+
+/// The Flink job id that a folder is named after.
+fn job_id(folder: &Path) -> Option<&str> {
+    let name = folder.file_name()?.to_str()?;
+    (name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
 }
 
 /// When a checkpoint or savepoint was whole: when its metadata was written; none where it is not seen from here.
@@ -128,11 +149,34 @@ mod tests {
         let Folder::Newest(found) = look(&folder, "job") else { panic!("{:?}", look(&folder, "job")) };
         assert_eq!((found.number, found.completed_at), (12, 2_000_000));
         assert!(!is_gone(&found.path));
-        assert!(is_gone(&format!("file:{}/job/chk-13", root.path().display())));
-        assert!(!is_gone("hdfs:///x/y/chk-1"));
         let absent = format!("file:{}/savepoints/job/1", root.path().display());
         assert!(would_be_seen(&absent, &found.path) && !would_be_seen("hdfs:///x/y/1", &found.path));
         assert!(!would_be_seen("file:/proc/none/1", &found.path));
-        assert!(!is_gone("file:/no/such/folder/job/chk-1"));
+    }
+
+    #[test]
+    fn only_what_was_surely_here_is_gone() {
+        let root = tempfile::tempdir().unwrap();
+        let (first, second) = ("0123456789abcdef0000000136c39192", "0123456789abcdef0000000236c39192");
+        let below = |rest: &str| format!("file:{}/{rest}", root.path().display());
+        let make = |rest: &str| std::fs::create_dir_all(root.path().join(rest)).unwrap();
+        // A folder of the same name as that of another machine says nothing.
+        for elsewhere in ["hdfs:///x/y/chk-1", "file:/no/such/folder/job/chk-1", "file:/tmp/savepoint-1"] {
+            assert!(!is_gone(elsewhere), "{elsewhere}");
+        }
+        make("flink/0000000000000000000000000000000a");
+        for kind in ["chk-3", "1/savepoint-a"] {
+            let path = below(&format!("flink/{second}/{kind}"));
+            assert!(!is_gone(&path), "somebody else's job");
+        }
+        make(&format!("flink/{first}"));
+        assert!(is_gone(&below(&format!("flink/{second}/chk-3"))), "an earlier execution of the job wrote here");
+        assert!(is_gone(&below(&format!("flink/{first}/1/savepoint-a"))));
+        make(&format!("flink/{second}/chk-3"));
+        assert!(is_gone(&below(&format!("flink/{second}/chk-3"))), "it is not whole any more");
+        std::fs::write(root.path().join(format!("flink/{second}/chk-3/_metadata")), "x").unwrap();
+        assert!(!is_gone(&below(&format!("flink/{second}/chk-3"))));
+        make(".tidegate/clusters/laptop");
+        assert!(is_gone(&below(&format!(".tidegate/clusters/laptop/checkpoints/{first}/chk-1"))), "a local cluster's");
     }
 }

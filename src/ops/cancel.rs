@@ -12,14 +12,21 @@ use super::ledger;
 use super::services::Services;
 use super::standing::{lock, superseded};
 use super::wait::recorded;
-use crate::base::{Error, Result, code};
+use crate::base::{Error, Result, code, duration};
 use crate::drivers::flink::Cancellation;
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
 use crate::model::run::Run;
 
-/// How long to wait for the end.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for the end: after three minutes (`task.cancellation.timeout`) Flink ends the TaskManager of a task that does
+/// not.
+const PATIENCE: Duration = Duration::from_secs(200);
+
+/// How long a JobManager that was asked may be silent.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// After which time it is told what is waited for.
+const SLOW: Duration = Duration::from_secs(10);
 
 /// Cancels the newest attempt of a job and waits until it has ended. A job that has ended already stays as it is.
 ///
@@ -108,7 +115,7 @@ pub struct End {
 /// JobManager does not know it any more. `by` is who asks for it; where it has ended already nobody did.
 ///
 /// # Errors
-/// `job.timeout`, `flink.*`.
+/// `run.unknown_outcome` where it does not end, or nobody answers after it was asked; `flink.*`.
 pub async fn end(
     services: &Services,
     connection: &Connection,
@@ -118,7 +125,8 @@ pub async fn end(
 ) -> Result<Option<End>> {
     let mut asked = false;
     let mut heard = Instant::now();
-    let deadline = Instant::now() + PATIENCE;
+    let begun = Instant::now();
+    let mut told = false;
     loop {
         let step = step(services, connection, attempt, by, &mut asked).await;
         let state = match step {
@@ -130,7 +138,7 @@ pub async fn end(
             }
             // Once it was asked for it may have happened: whoever comes next has to find that out.
             Err(error) if asked && error.is(&code::FLINK_UNREACHABLE) => {
-                if heard.elapsed() >= PATIENCE {
+                if heard.elapsed() >= SILENCE {
                     return Err(Error::new(
                         &code::RUN_UNKNOWN_OUTCOME,
                         format!("`{name}` was asked to end, and nobody has answered since"),
@@ -143,9 +151,14 @@ pub async fn end(
             }
             Err(error) => return Err(error),
         };
-        if Instant::now() >= deadline {
-            return Err(Error::new(&code::JOB_TIMEOUT, format!("`{name}` is {state} and has not ended after 60 s"))
-                .hint("Flink was asked to cancel it, and goes on trying; look again with `tidegate ps`"));
+        if begun.elapsed() >= PATIENCE {
+            let message = format!("`{name}` is {state}, and has not ended after {}", duration::show(PATIENCE));
+            return Err(Error::new(&code::RUN_UNKNOWN_OUTCOME, message)
+                .hint("Flink was asked to cancel it, and goes on trying: `tidegate logs` may tell what its tasks do; when it has ended, `tidegate resume RUN` goes on"));
+        }
+        if begun.elapsed() >= SLOW && !told {
+            told = true;
+            services.clusters.progress(&format!("{name}: {state}; Flink gives its tasks three minutes to end"));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

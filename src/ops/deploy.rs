@@ -134,8 +134,9 @@ async fn brought(
         lock_in(services, spec, intent).await?;
         ready = Some(readiness::look(services, &connection, spec, &attempt).await?);
         upgrade::end(services, run, home, spec, &attempt, options).await?;
-        listed = home.jobs().await?;
         newest = services.store.attempt(job.id, attempt.number)?;
+        // Its JobManager may have gone down meanwhile, and then its tasks are waited for as for any other that vanished.
+        listed = look(services, home, newest.as_ref(), guard).await?;
         // The end took its time: what somebody started meanwhile would get a twin.
         standing::none_lives(services, &spec.identity, &home.name, &listed)?;
     }

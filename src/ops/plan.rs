@@ -3,7 +3,7 @@
 mod look;
 mod outlook;
 
-use look::{Look, basis, look};
+use look::{Look, basis, basis_of, look};
 use serde_json::{Value, json};
 
 use super::cluster::Start;
@@ -181,6 +181,7 @@ async fn decided(
 /// `state.*`, `cluster.unknown`.
 pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
     let mut look = look(services, spec).await?;
+    let basis = basis(services, &look)?;
     let newest = look.newest.as_ref();
     let refused = look.refused.take().or_else(|| {
         let (_, _, attempt) = look.live.as_ref()?;
@@ -196,7 +197,7 @@ pub async fn execute(services: &Services, spec: &JobSpec) -> Result<Planned> {
     let mut notes = std::mem::take(&mut look.notes);
     notes.push(format!("attempt {number} on `{}`: {}", spec.cluster, brief(spec)));
     let facts = would_be(services, spec, number, look.connection.as_ref(), None, "FINISHED", "observed");
-    let mut change = Change::new(Action::Execute, &spec.identity.job, notes);
+    let mut change = Change { basis, ..Change::new(Action::Execute, &spec.identity.job, notes) };
     let none = (&Options::default(), &Intent::DEPLOY);
     outlook::outlook(services, spec, none, &look, &mut change).await?;
     class_path(services, spec, &look, &mut change).await;
@@ -246,7 +247,11 @@ pub async fn end(services: &Services, environment: &str, name: &str, planned: bo
         Action::Remove => ("FINISHED", Some("with a savepoint, and is not desired any more")),
         _ => ("CANCELED", None),
     };
-    let change = |action, note: String| Change::new(action, name, vec![note]);
+    let basis = match planned {
+        true => String::new(),
+        false => basis_of(services, environment, name).await?,
+    };
+    let change = |action, note: String| Change { basis: basis.clone(), ..Change::new(action, name, vec![note]) };
     let facts = |state: &str| json!({ "name": name, "environment": environment, "state": state, "planned": true });
     if planned {
         let note = "what this plan would have started".to_owned();
@@ -274,6 +279,15 @@ pub async fn end(services: &Services, environment: &str, name: &str, planned: bo
     change.outlook.newest_state = outlook::newest_state(services, Some(&job))?;
     change.outlook.steps = vec![outlook::ending(newest.number, action != Action::Cancel)];
     Ok(Planned { change, facts: facts(state) })
+}
+
+/// What asks something of a job that goes on, [`Action::Adopt`] and [`Action::Savepoint`], with what that was decided upon.
+///
+/// # Errors
+/// `state.*`.
+pub async fn aside(services: &Services, environment: &str, name: &str, action: Action, note: String) -> Result<Change> {
+    let basis = basis_of(services, environment, name).await?;
+    Ok(Change { basis, ..Change::new(action, name, vec![note]) })
 }
 
 /// What a cancel leaves of an attempt, in words: a job that somebody else started may not keep its checkpoints.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::cluster::Start;
+use super::connection::Connection;
 use super::services::Services;
 use super::standing::lock;
 use super::wait::job_not_found;
 use crate::base::{Error, Result, clock, code};
-use crate::drivers::checkpoint_folder;
 use crate::drivers::flink::Disposal;
 use crate::model::retention::{Keep, disposable};
 use crate::model::snapshot::Snapshot;
@@ -55,23 +55,7 @@ pub async fn prune(
     let connection = services.clusters.connect(&job.cluster, Start::No).await?;
     for snapshot in candidates {
         let Some(path) = &snapshot.path else { continue };
-        let was_there = !checkpoint_folder::is_gone(path);
-        if was_there {
-            let request = connection.client.dispose_savepoint(path).await?;
-            let deadline = Instant::now() + PATIENCE;
-            loop {
-                match connection.client.disposal_status(&request).await? {
-                    Disposal::Done => break,
-                    // Asked for twice, by a process that died: the files tell, where they can be seen.
-                    Disposal::Failed { .. } if checkpoint_folder::is_gone(path) => break,
-                    Disposal::Failed { causes } => return Err(not_disposed(name, path, &causes)),
-                    Disposal::InProgress if Instant::now() >= deadline => {
-                        return Err(not_disposed(name, path, &["Flink has not answered for 60 s".to_owned()]));
-                    }
-                    Disposal::InProgress => tokio::time::sleep(Duration::from_millis(100)).await,
-                }
-            }
-        }
+        let was_there = dispose(&connection, name, path).await?;
         services.store.dispose_snapshot(&snapshot)?;
         services.clusters.progress(&if was_there {
             format!("`{name}`: deleted {path}")
@@ -81,6 +65,23 @@ pub async fn prune(
         gone.push(json!({ "job": name, "attempt": snapshot.attempt, "path": path, "was_there": was_there }));
     }
     Ok(gone)
+}
+
+/// Has Flink delete a savepoint; false where it was not there any more, since somebody deleted it or a process of ours died over it.
+async fn dispose(connection: &Connection, name: &str, path: &str) -> Result<bool> {
+    let request = connection.client.dispose_savepoint(path).await?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match connection.client.disposal_status(&request).await? {
+            Disposal::Done => return Ok(true),
+            Disposal::NotThere => return Ok(false),
+            Disposal::Failed { causes } => return Err(not_disposed(name, path, &causes)),
+            Disposal::InProgress if Instant::now() >= deadline => {
+                return Err(not_disposed(name, path, &["Flink has not answered for 60 s".to_owned()]));
+            }
+            Disposal::InProgress => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
 }
 
 fn not_disposed(name: &str, path: &str, causes: &[String]) -> Error {

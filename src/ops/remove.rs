@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::effect::Acting;
 use super::services::Services;
+use super::standing::lock;
 use super::stop;
+use super::wait::job_not_found;
 use crate::base::Result;
 use crate::model::run::Run;
 
@@ -13,9 +15,10 @@ use crate::model::run::Run;
 /// # Errors
 /// Those of [`stop::stop`]: then it is desired as before.
 pub async fn remove(services: &Services, run: &Run, acting: &Acting, environment: &str, name: &str) -> Result<Value> {
-    let facts = stop::stop(services, run, acting, environment, name).await?;
-    if let Some(job) = services.store.job(environment, name)? {
-        services.store.set_desired(run, job.id, "absent")?;
-    }
+    let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
+    // Held until the end: a deploy in between would leave a job running that is desired to be absent.
+    let _lock = lock(services, &services.identity(environment, name))?;
+    let facts = stop::locked(services, run, acting, &job).await?;
+    services.store.set_desired(run, job.id, "absent")?;
     Ok(facts)
 }

@@ -335,8 +335,15 @@ async fn go_back(
     let options = Options { upgrade: if had_state { Mode::LastState } else { Mode::Stateless }, ..Options::default() };
     let intent = Intent { kind: RevisionKind::Rollback, origin: Some(target.number), again: false, rewind };
     let facts = deploy::bring(services, run, acting, &old, &options, &intent).await.map_err(|error| {
-        let did = format!("going back to revision {} failed", target.number);
-        verdict(did).caused_by(&error).hint(error.hint_text().unwrap_or_default())
+        // It goes on with `resume`.
+        if leaves_open(&error) {
+            return error;
+        }
+        let failed = verdict(format!("going back to revision {} failed", target.number)).caused_by(&error);
+        match error.hint_text() {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        }
     })?;
     let number = facts.get("attempt").and_then(Value::as_u64).unwrap_or_default();
     let state = if intent.rewind.is_some() { "the state that it was ended with" } else { "the newest state" };

@@ -191,8 +191,10 @@ async fn newest_of(
         let newest = ledger::newest(services, connection, attempt, &ended).await?;
         if ended.state == "FINISHED" {
             // A savepoint that somebody stopped it with stays; its checkpoints Flink deletes when it has done its work.
-            let kept = newest.filter(|newest| !newest.is_gone).map(|newest| newest.path);
-            return Ok(Known::Done(kept.or_else(|| attempt.restored_from.clone())));
+            return match newest.filter(|newest| !newest.is_gone) {
+                Some(kept) => Ok(Known::Done(Some(kept.path))),
+                None => done(services, attempt),
+            };
         }
         return Ok(match newest {
             // Flink made it and has deleted it: what is older is the state only where somebody says so.
@@ -216,9 +218,17 @@ async fn newest_of(
                 row.map_or(Some(u64::MAX), |row| row.checkpoint.or(number_at(row.taken_at(), &recorded))),
             )
         }
-        (Some(end), None) if end == "FINISHED" => Known::Done(attempt.restored_from.clone()),
+        (Some(end), None) if end == "FINISHED" => done(services, attempt)?,
         (Some(_), None) => newest_savepoint(services, attempt)?,
         (None, _) => Known::Not,
+    })
+}
+
+/// What is left of an attempt that has done its work: its newest savepoint, or what it was started from.
+fn done(services: &Services, attempt: &Attempt) -> Result<Known> {
+    Ok(match newest_savepoint(services, attempt)? {
+        Known::Checkpoint(path, _) => Known::Done(Some(path)),
+        _ => Known::Done(attempt.restored_from.clone()),
     })
 }
 

@@ -16,6 +16,7 @@ use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
 use crate::model::run::Run;
 use crate::model::snapshot::SnapshotStatus;
+use crate::store::JobRow;
 
 /// Stops the newest attempt of a job with a savepoint and waits until it has ended. One that has ended stays as it is; so
 /// does one that its JobManager does not know any more, when nothing of it can write: it is not to be brought back.
@@ -27,7 +28,13 @@ use crate::model::snapshot::SnapshotStatus;
 pub async fn stop(services: &Services, run: &Run, acting: &Acting, environment: &str, name: &str) -> Result<Value> {
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
     let _lock = lock(services, &services.identity(environment, name))?;
-    superseded(services, &job, acting, "stopped")?;
+    locked(services, run, acting, &job).await
+}
+
+/// As [`stop`], for whoever holds the job's lock.
+pub(super) async fn locked(services: &Services, run: &Run, acting: &Acting, job: &JobRow) -> Result<Value> {
+    let (environment, name) = (job.environment.as_str(), job.name.as_str());
+    superseded(services, job, acting, "stopped")?;
     let before = job.desired.as_str();
     services.store.set_desired(run, job.id, "stopped")?;
     let stopped = newest_stopped(services, run, environment, name, job.id).await;

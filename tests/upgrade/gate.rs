@@ -359,3 +359,24 @@ fn a_rollback_passes_over_what_was_found_unstable_unless_it_is_named() {
         ended.said
     );
 }
+
+/// The way back is sent, and the JobManager dies without a word: that is no verdict, and nothing final.
+#[test]
+fn a_way_back_of_which_nobody_knows_stays_open() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    write(&sandbox, "checkpoints: 1, within: \"1ms\"");
+    flink.fault("POST", "/run", 1, Fault::DelayBefore(std::time::Duration::ZERO));
+    flink.fault("POST", "/run", 1, Fault::HoldBefore);
+    let mut process = sandbox.start(&["run", "gated"], None);
+    flink.wait_for_request("POST", "/run", 3);
+    flink.restart(false);
+    let ended = process.wait();
+    assert_eq!(ended.code(), Some(3), "{}", ended.said);
+    assert!(ended.said.contains("error[job.unknown_outcome]"), "{}", ended.said);
+    assert!(ended.said.contains("`tidegate resume r2 --step 0=retry`"), "{}", ended.said);
+    let ended = sandbox.run(&["resume", "r2", "--step", "0=retry"]);
+    unstable(&ended);
+    assert!(ended.said.contains("revision 1 was started again as attempt 4"), "{}", ended.said);
+    assert!(lives_from(&flink).unwrap().contains("/savepoint-"));
+}

@@ -363,3 +363,32 @@ fn operators_whose_state_was_left_behind_are_named() {
     done(&ended);
     assert!(ended.said.contains("which operators' state was left behind is not known"), "{}", ended.said);
 }
+
+/// Agreed was the end of one attempt, and not that of what somebody has put in its place.
+#[test]
+fn a_plan_to_end_a_job_is_applied_only_to_the_attempt_that_it_was_made_for() {
+    for (call, does) in [
+        ("job::get(\"steady\").cancel()", "CANCELED"),
+        ("job::get(\"steady\").stop()", "FINISHED"),
+        ("job::get(\"steady\").savepoint()", "RUNNING"),
+    ] {
+        let (flink, sandbox) = stage();
+        checkpoint(&flink);
+        std::fs::write(sandbox.path().join("scripts/agreed.rhai"), format!("{call};\n")).unwrap();
+        let plan = || {
+            let planned = sandbox.run(&["plan", "agreed", "-o", "agreed.json"]);
+            assert_eq!(planned.code(), Some(4), "{}", planned.said);
+        };
+        plan();
+        done(&sandbox.run(&["run", "savepoint"]));
+        let changed = sandbox.run(&["apply", "agreed.json"]);
+        assert!(changed.said.contains("error[plan.changed]"), "{call}: {}", changed.said);
+        assert!(changed.said.contains("`steady`: revision 1, attempt 1 ("), "{call}: {}", changed.said);
+        assert!(changed.said.contains("then, revision 2, attempt 2 ("), "{call}: {}", changed.said);
+        assert_eq!(flink.executions().iter().filter(|execution| execution.is_live()).count(), 1, "{call}");
+        plan();
+        done(&sandbox.run(&["apply", "agreed.json"]));
+        let ended = sandbox.ask("SELECT ifnull(end_state, 'RUNNING') FROM attempts WHERE attempt = 2");
+        assert_eq!(ended, [does], "{call}");
+    }
+}

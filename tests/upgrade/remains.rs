@@ -213,16 +213,12 @@ fn a_savepoint_of_somebody_else_is_not_pruned_and_one_that_is_gone_is_not_called
     let id = first_id(&flink);
     let foreign = flink.with(|cluster| cluster.stop_by_hand(&id));
     done(&sandbox.run(&["run", "first"]));
-    let savepoints = format!("file://{}", sandbox.path().join("savepoints").display());
-    let options = format!("options: #{{ \"state.savepoints.dir\": \"{savepoints}\" }}, checkpointing:");
-    std::fs::write(sandbox.path().join("scripts/first.rhai"), script(1, "").replace("checkpointing:", &options))
-        .unwrap();
-    done(&sandbox.run(&["run", "first"]));
     for _ in 0..2 {
         done(&sandbox.run(&["savepoint", "steady"]));
         done(&sandbox.run(&["restart", "steady"]));
     }
-    std::fs::create_dir_all(sandbox.path().join("savepoints")).unwrap();
+    let savepoints = sandbox.ask("SELECT path FROM savepoints WHERE kind IN ('stop', 'savepoint')");
+    flink.with(|cluster| cluster.deleted.extend(savepoints));
     let pruned = sandbox.run(&["savepoints", "prune", "--keep", "0", "--older-than", "0s"]);
     done(&pruned);
     assert!(!flink.with(|cluster| cluster.disposed.contains(&foreign)), "{}", pruned.said);
@@ -230,4 +226,32 @@ fn a_savepoint_of_somebody_else_is_not_pruned_and_one_that_is_gone_is_not_called
     assert_eq!(sandbox.ask(&status), ["completed"], "{}", pruned.said);
     assert!(pruned.said.contains("was not there any more, and nothing was deleted"), "{}", pruned.said);
     assert!(!pruned.said.contains("deleted file:"), "{}", pruned.said);
+}
+
+/// Many clusters keep their state below `/tmp` of their own machines; that there is a `/tmp` here says nothing about it.
+#[test]
+fn state_of_another_machine_is_not_called_gone() {
+    let (flink, sandbox) = stage();
+    let id = first_id(&flink);
+    let newest = format!("file:{}/flink-of-another-machine/{id}/chk-7", std::env::temp_dir().display());
+    flink.with(|cluster| cluster.complete_checkpoint_at(&id, &newest));
+    done(&sandbox.run(&["run", "last_state"]));
+    assert_eq!(lives_from(&flink), Some(newest));
+}
+
+/// Flink has deleted its checkpoints; a savepoint that was taken while it ran is newer than what it was started from.
+#[test]
+fn a_job_that_has_done_its_work_leaves_the_savepoint_that_was_taken_of_it() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    let id = first_id(&flink);
+    done(&sandbox.run(&["savepoint", "steady"]));
+    checkpoint(&flink);
+    flink.with(|cluster| {
+        cluster.finish_job(&id);
+        cluster.discard_checkpoints(&id);
+    });
+    let savepoint = sandbox.ask("SELECT path FROM savepoints WHERE kind = 'savepoint'")[0].clone();
+    done(&sandbox.run(&["run", "savepoint"]));
+    assert_eq!(lives_from(&flink), Some(savepoint));
 }

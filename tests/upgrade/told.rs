@@ -300,3 +300,14 @@ fn a_refused_job_is_told_as_that_and_can_be_removed() {
     let listed = sandbox.run(&["ps"]);
     assert!(!listed.said.contains("other") && listed.said.contains("steady"), "{}", listed.said);
 }
+
+#[test]
+fn a_job_whose_tasks_are_slow_to_end_is_waited_for_and_that_is_told() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    flink.with(|cluster| cluster.cancel_takes = std::time::Duration::from_secs(11));
+    let ended = sandbox.run(&["run", "last_state"]);
+    done(&ended);
+    assert!(ended.said.contains("steady: CANCELLING; Flink gives its tasks three minutes to end"), "{}", ended.said);
+    assert!(lives_from(&flink).is_some());
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::fake_flink::{FakeFlink, Fault};
 use crate::support::sandbox::Sandbox;
-use crate::{checkpoint, done, first_id, stage};
+use crate::{checkpoint, done, first_id, lives_from, stage};
 
 /// Somebody started the job by hand after the JobManager had lost it.
 #[test]
@@ -227,4 +227,20 @@ fn what_was_never_answered_is_not_sent_again_beside_what_somebody_started() {
         assert_eq!(sandbox.ask("SELECT submission FROM attempts"), ["accepted", "given_up", "accepted"]);
         assert_eq!(flink.executions().iter().filter(|one| one.is_live()).count(), 1, "{arguments:?}");
     }
+}
+
+/// Its tasks write on until they miss the JobManager that started them.
+#[test]
+fn a_job_that_vanishes_while_an_upgrade_cancels_it_is_not_started_before_its_tasks_have_ended() {
+    let (flink, sandbox) = stage();
+    checkpoint(&flink);
+    flink.fault("PATCH", "/jobs/", 1, Fault::HoldBefore);
+    let mut process = sandbox.start(&["run", "abandoned"], None);
+    flink.wait_for_request("PATCH", "/jobs/", 1);
+    flink.restart(true);
+    let ended = process.wait();
+    done(&ended);
+    assert!(ended.said.contains("for the tasks that its predecessor left"), "{}", ended.said);
+    assert_eq!(lives_from(&flink), None);
+    assert_eq!(flink.executions().len(), 2);
 }

@@ -75,7 +75,9 @@ pub(super) fn remove(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
 /// The records change, and the job does not.
 pub(super) fn adopt(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     let (name, id, cluster) = adopted(call)?;
-    let change = Change::new(Action::Adopt, &name, vec![format!("{id} on `{cluster}` is taken over as it runs")]);
+    let note = format!("{id} on `{cluster}` is taken over as it runs");
+    let environment = &call.host.environment.name;
+    let change = call.host.wait(plan::aside(&call.host.services, environment, &name, Action::Adopt, note))?;
     let facts = json!({ "name": name, "environment": call.host.environment.name, "cluster": cluster, "id": id, "planned": true });
     Ok(planner.tell_job(call, plan::Planned { change, facts }, None))
 }
@@ -87,7 +89,12 @@ pub(super) fn savepoint(call: &mut Call<'_>, planner: &Planner) -> Result<Value>
         map.insert("planned".to_owned(), true.into());
         map.remove("checkpoint");
     }
-    let change = Change::new(Action::Savepoint, job.name(), vec!["it goes on".to_owned()]);
+    let note = "it goes on".to_owned();
+    let named = (job.environment(), job.name());
+    let change = match planner.job(job.name()) {
+        Some(_) => Change::new(Action::Savepoint, job.name(), vec![note]),
+        None => call.host.wait(plan::aside(&call.host.services, named.0, named.1, Action::Savepoint, note))?,
+    };
     Ok(planner.tell_job(call, plan::Planned { change, facts }, None))
 }
 
@@ -97,7 +104,9 @@ pub(super) fn prune(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     let found = prune::candidates(&call.host.services, job.environment(), job.name(), count, age)?;
     let paths: Vec<String> = found.into_iter().filter_map(|snapshot| snapshot.path).collect();
     if !paths.is_empty() {
-        planner.tell_call(call, paths.iter().map(|path| format!("deletes {path}")).collect());
+        let notes = paths.iter().map(|path| format!("deletes {path}")).collect();
+        let change = Change { basis: paths.join(", "), ..Change::new(Action::Call, call.name, notes) };
+        planner.tell(call, change, None);
     }
     Ok(paths.into_iter().map(|path| json!({ "job": job.name(), "path": path })).collect())
 }

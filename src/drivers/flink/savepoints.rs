@@ -18,6 +18,9 @@ use crate::model::trace;
 const CAUSES: usize = 5;
 const CHARACTERS: usize = 300;
 
+/// What Flink says where there is nothing at the path of a savepoint.
+const NOT_FOUND: &str = "Cannot find checkpoint or savepoint file/directory";
+
 /// A savepoint that is asked for.
 #[derive(Debug, Clone)]
 pub struct SavepointRequest {
@@ -166,6 +169,8 @@ pub enum Disposal {
     InProgress,
     /// It is gone.
     Done,
+    /// There was nothing at its path, as the cluster sees it.
+    NotThere,
     /// It could not be deleted.
     Failed {
         /// Class and message of each cause, the outermost first.
@@ -201,7 +206,11 @@ impl Client {
             return Ok(Disposal::InProgress);
         }
         Ok(match told.operation.and_then(|operation| operation.failure) {
-            Some(failure) => Disposal::Failed { causes: failure.causes() },
+            Some(failure) => match failure.causes() {
+                // Source: `AbstractFsCheckpointStorageAccess.resolveCheckpointPointer`, Flink 1.17 to 2.3.
+                causes if causes.iter().any(|cause| cause.contains(NOT_FOUND)) => Disposal::NotThere,
+                causes => Disposal::Failed { causes },
+            },
             None => Disposal::Done,
         })
     }

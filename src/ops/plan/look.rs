@@ -3,7 +3,7 @@
 use crate::base::{Error, Result, code};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_spec::JobSpec;
-use crate::model::job_status::Listed;
+use crate::model::job_status::{Listed, is_terminal};
 use crate::ops::cluster::Start;
 use crate::ops::connection::Connection;
 use crate::ops::services::Services;
@@ -26,6 +26,22 @@ pub(super) struct Look {
     pub(super) refused: Option<Error>,
 }
 
+impl Look {
+    fn nothing() -> Self {
+        Self {
+            job: None,
+            newest: None,
+            connection: None,
+            elsewhere: None,
+            listed: Vec::new(),
+            live: None,
+            down: None,
+            notes: Vec::new(),
+            refused: None,
+        }
+    }
+}
+
 pub(super) async fn look(services: &Services, spec: &JobSpec) -> Result<Look> {
     let identity = &spec.identity;
     let job = services.store.job(&identity.environment, &identity.job)?;
@@ -33,17 +49,7 @@ pub(super) async fn look(services: &Services, spec: &JobSpec) -> Result<Look> {
         Some(job) => services.store.newest_attempt(job.id)?,
         None => None,
     };
-    let mut look = Look {
-        job,
-        newest,
-        connection: None,
-        elsewhere: None,
-        listed: Vec::new(),
-        live: None,
-        down: None,
-        notes: Vec::new(),
-        refused: None,
-    };
+    let mut look = Look { job, newest, ..Look::nothing() };
     match services.clusters.connect(&spec.cluster, Start::No).await {
         Ok(connection) => look.connection = Some(connection),
         Err(error) if error.is(&code::CLUSTER_DOWN) => {
@@ -115,16 +121,37 @@ fn unsettled(look: &mut Look, seen: Option<(&str, &[Listed])>) {
     }
 }
 
+/// As [`basis`], of a job that is recorded, by its name: what ends it, or asks something of it, has no spec of its own.
+///
+/// # Errors
+/// `state.*`.
+pub(super) async fn basis_of(services: &Services, environment: &str, name: &str) -> Result<String> {
+    let job = services.store.job(environment, name)?;
+    let newest = match &job {
+        Some(job) => services.store.newest_attempt(job.id)?,
+        None => None,
+    };
+    let mut look = Look { job, newest, ..Look::nothing() };
+    let Some(newest) = &look.newest else { return basis(services, &look) };
+    let seen = async {
+        let connection = services.clusters.connect(&newest.cluster, Start::No).await?;
+        let (_, listed) = services.clusters.look(&connection).await?;
+        Ok::<_, Error>((connection, listed))
+    };
+    match seen.await {
+        Ok((connection, listed)) => {
+            let id = newest.flink_id.clone();
+            let live = listed.iter().find(|listing| listing.id == id && !is_terminal(&listing.state)).cloned();
+            look.live = live.map(|listing| (connection, listing, newest.clone()));
+            look.listed = listed;
+            basis(services, &look)
+        }
+        Err(_) => Ok(format!("{}, whose cluster does not tell", recorded_basis(services, &look)?)),
+    }
+}
+
 /// What is recorded and what was seen, in a line that is another one when either has changed.
 pub(super) fn basis(services: &Services, look: &Look) -> Result<String> {
-    let revision = match &look.job {
-        Some(job) => services.store.newest_revision(job.id)?,
-        None => 0,
-    };
-    let attempt = look.newest.as_ref().map_or_else(
-        || "no attempt".to_owned(),
-        |newest| format!("attempt {} ({}, {})", newest.number, newest.flink_id, newest.submission.name()),
-    );
     let seen = match (&look.newest, &look.live) {
         (_, Some((connection, listing, _))) => format!("{} on {} is live", listing.id, connection.name),
         (Some(newest), None) => match look.listed.iter().find(|listing| listing.id == newest.flink_id) {
@@ -133,5 +160,17 @@ pub(super) fn basis(services: &Services, look: &Look) -> Result<String> {
         },
         (None, None) => "nothing runs".to_owned(),
     };
-    Ok(format!("revision {revision}, {attempt}, {seen}"))
+    Ok(format!("{}, {seen}", recorded_basis(services, look)?))
+}
+
+fn recorded_basis(services: &Services, look: &Look) -> Result<String> {
+    let revision = match &look.job {
+        Some(job) => services.store.newest_revision(job.id)?,
+        None => 0,
+    };
+    let attempt = look.newest.as_ref().map_or_else(
+        || "no attempt".to_owned(),
+        |newest| format!("attempt {} ({}, {})", newest.number, newest.flink_id, newest.submission.name()),
+    );
+    Ok(format!("revision {revision}, {attempt}"))
 }

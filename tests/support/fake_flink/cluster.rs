@@ -84,8 +84,10 @@ pub struct Cluster {
     pub max_parallelism: u32,
     /// How far its clock is ahead, in milliseconds.
     pub clock_ahead: u64,
-    /// The savepoints that were deleted.
+    /// The savepoints that were to be deleted.
     pub disposed: Vec<String>,
+    /// Those that somebody else had deleted before.
+    pub deleted: BTreeSet<String>,
     /// What became of the savepoints that were asked for, by trigger id.
     triggers: BTreeMap<String, Value>,
     jobs: BTreeMap<String, Job>,
@@ -123,6 +125,7 @@ impl Cluster {
             max_parallelism: 128,
             clock_ahead: 0,
             disposed: Vec::new(),
+            deleted: BTreeSet::new(),
             triggers: BTreeMap::new(),
             jobs: BTreeMap::new(),
             burnt: BTreeSet::new(),
@@ -424,8 +427,20 @@ impl Cluster {
                 self.disposed.push(path);
                 Reply::json(202, &json!({"request-id": self.disposed.len().to_string()}))
             }
-            ("GET", ["savepoint-disposal", _]) => {
-                Reply::json(200, &json!({"status": {"id": "COMPLETED"}, "operation": {}}))
+            ("GET", ["savepoint-disposal", id]) => {
+                let path = id.parse::<usize>().ok().and_then(|id| self.disposed.get(id - 1)).unwrap();
+                let operation = match self.deleted.contains(path) {
+                    true => failed_operation(
+                        "org.apache.flink.util.FlinkException",
+                        &format!(
+                            "org.apache.flink.util.FlinkException: Could not dispose savepoint {path}.\n\tat a.B.c(B.java:1)\n\
+                             Caused by: java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory \
+                             '{path}' on file system 'file'.\n\tat a.B.c(B.java:1)\n"
+                        ),
+                    ),
+                    false => json!({}),
+                };
+                Reply::json(200, &json!({"status": {"id": "COMPLETED"}, "operation": operation}))
             }
             ("POST", ["jars", "upload"]) => self.upload(request),
             ("DELETE", ["jars", id]) => match self.jars.remove(*id) {
@@ -548,9 +563,8 @@ impl Cluster {
             (!running).then(|| "org.apache.flink.runtime.checkpoint.CheckpointException: Not all required tasks are currently running.\n".to_owned())
         });
         if let Some(trace) = failed {
-            let failure = json!({"class": "java.util.concurrent.CompletionException", "stack-trace": trace,
-                "serialized-throwable": "rO0AB".repeat(6_000)});
-            self.triggers.insert(trigger.to_owned(), json!({ "failure-cause": failure }));
+            self.triggers
+                .insert(trigger.to_owned(), failed_operation("java.util.concurrent.CompletionException", &trace));
             return accepted;
         }
         let job = self.job(id);
@@ -654,4 +668,9 @@ impl Cluster {
              Caused by: org.apache.flink.runtime.client.{last}\n\t... 1 more\n"
         ))
     }
+}
+
+/// How an operation ended that failed, as `/savepoints/:id` and `/savepoint-disposal/:id` tell it.
+fn failed_operation(class: &str, trace: &str) -> Value {
+    json!({ "failure-cause": {"class": class, "stack-trace": trace, "serialized-throwable": "rO0AB".repeat(6_000)} })
 }
