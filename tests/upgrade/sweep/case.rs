@@ -184,6 +184,11 @@ impl Trouble {
         matches!(self, Self::Restart | Self::Vanish { .. } | Self::VanishAt { .. })
     }
 
+    /// Whether it shows that the sweep bites.
+    pub(super) fn is_control(self) -> bool {
+        matches!(self, Self::Forgets | Self::Older)
+    }
+
     /// Whether a request meets it.
     pub(super) fn is_fault(self) -> bool {
         matches!(self, Self::Delay { .. } | Self::Lost(_) | Self::Refused(_))

@@ -67,7 +67,13 @@ pub(super) fn all(name: &str, cases: &[Case]) -> Tally {
                             count.struck += usize::from(outcome.struck);
                             count.explained += usize::from(outcome.explained);
                         }
-                        Err(why) => tally.failures.push(why),
+                        Err(why) => {
+                            if super::is_full() && !case.trouble.is_control() {
+                                // Nobody waits for the end of the long one to read it.
+                                eprintln!("{why}");
+                            }
+                            tally.failures.push(why);
+                        }
                     }
                 }
             });
@@ -75,12 +81,12 @@ pub(super) fn all(name: &str, cases: &[Case]) -> Tally {
     });
     let tally = tally.into_inner().unwrap();
     let count = |text: &str| tally.failures.iter().filter(|why| why.contains(text)).count();
-    let (twins, lost, older) = (count("TWINS:"), count("LOST:"), count("OLDER:"));
+    let (twins, lost, older, undone) = (count("TWINS:"), count("LOST:"), count("OLDER:"), count("UNDONE:"));
     eprintln!(
-        "{name}: {} cases, {} struck; twins {twins}, lost {lost}, older state {older}, unexplained {}",
+        "{name}: {} cases, {} struck; twins {twins}, lost {lost}, older state {older}, undone {undone}, unexplained {}",
         cases.len(),
         tally.struck(),
-        tally.failures.len() - twins - lost - older,
+        tally.failures.len() - twins - lost - older - undone,
     );
     for (trouble, count) in &tally.of {
         eprintln!("  {trouble}: {} of {} struck, {} refused with a reason", count.struck, count.cases, count.explained);

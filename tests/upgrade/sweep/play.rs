@@ -57,6 +57,7 @@ pub(super) fn play(case: Case) -> Result<Outcome, String> {
     let result = play.strike().and_then(|struck| {
         play.recover()?;
         play.settle()?;
+        play.is_desired(if case.action == Action::Stop { "stopped" } else { "running" })?;
         play.start()?;
         let lives = judge(flink, play.explains)?;
         Ok(Outcome { struck: struck || play.has_met_a_fault(), explained: !lives })
@@ -181,6 +182,15 @@ impl Play<'_> {
             return Err(format!("UNEXPLAINED: the successor ended with {:?}", again.code()));
         }
         Ok(())
+    }
+
+    /// What is desired of the job is what was asked for last, whoever failed at it on the way.
+    fn is_desired(&self, wanted: &str) -> Result<(), String> {
+        let desired = self.sandbox.ask("SELECT desired FROM jobs").pop();
+        if self.explains || self.case.trouble.is_control() || desired.as_deref() == Some(wanted) {
+            return Ok(());
+        }
+        Err(format!("UNDONE: {desired:?} is desired, and {wanted} was asked for"))
     }
 
     /// What was stopped is started again.
