@@ -47,6 +47,7 @@ struct Count {
 /// What became of all cases.
 #[derive(Default)]
 pub(super) struct Tally {
+    done: usize,
     of: BTreeMap<String, Count>,
     pub(super) failures: Vec<String>,
 }
@@ -60,6 +61,10 @@ pub(super) fn all(name: &str, cases: &[Case]) -> Tally {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let outcome = play(*case);
                     let mut tally = tally.lock().unwrap();
+                    tally.done += 1;
+                    if super::is_full() && tally.done.is_multiple_of(100) {
+                        eprintln!("{name}: {} of {}, {} failed", tally.done, cases.len(), tally.failures.len());
+                    }
                     let count = tally.of.entry(case.trouble.name()).or_default();
                     count.cases += 1;
                     match outcome {
