@@ -54,6 +54,9 @@ fn seen(folder: &Path) -> Vec<u64> {
     numbers
 }
 
+/// The most savepoints that are kept where all may go: the newest of three revisions, the newest of all, and what the job was started from.
+const NEEDED: usize = 5;
+
 struct Counting {
     cluster: Cluster,
     folder: std::path::PathBuf,
@@ -80,12 +83,43 @@ impl Counting {
         Self { cluster: Cluster::up(workspace), folder }
     }
 
-    fn run(&self, arguments: &[&str]) {
+    fn run(&self, arguments: &[&str]) -> String {
         let begun = Instant::now();
         let ended = self.cluster.workspace.tidegate(arguments).ok();
         assert!(!ended.out.contains("from ()") || arguments == ["run", "slow"], "{ended}");
         eprintln!("  {}: {:.1} s", arguments.join(" "), begun.elapsed().as_secs_f64());
         self.one_lives(&arguments.join(" "));
+        ended.to_string()
+    }
+
+    /// The savepoints that tidegate holds to be whole.
+    fn savepoints(&self) -> Vec<String> {
+        let listed = self.cluster.workspace.json(&["savepoints", "counting"]);
+        let rows = listed.as_array().unwrap().iter();
+        let ours = rows.filter(|row| row["kind"] != "checkpoint" && row["status"] == "completed");
+        ours.map(|row| row["path"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Prunes all that may go, and lets the job go on from its newest checkpoint; how many savepoints went. What went is gone, and what
+    /// stays is there.
+    fn prune(&self, after: &str) -> usize {
+        let before = self.savepoints();
+        let pruned =
+            self.cluster.workspace.tidegate(&["savepoints", "prune", "--keep", "0", "--older-than", "0s"]).ok();
+        let kept = self.savepoints();
+        let gone: Vec<&String> = before.iter().filter(|path| !kept.contains(path)).collect();
+        let is_there = |path: &str| Path::new(path.strip_prefix("file:").unwrap()).join("_metadata").exists();
+        assert!(gone.iter().all(|path| !is_there(path)), "after {after}: {gone:?} are not gone");
+        assert!(kept.iter().all(|path| is_there(path)), "after {after}: {kept:?} are not there");
+        assert_eq!(pruned.err.matches("deleted").count(), gone.len(), "{pruned}");
+        assert!(kept.len() <= NEEDED && (!gone.is_empty() || before.len() <= NEEDED), "after {after}: {kept:?}");
+        // The checkpoint shares its files with those before it, back to what the job was once started from.
+        self.counts_on();
+        let restarted = self.run(&["restart", "counting", "--upgrade", "last_state"]);
+        assert!(restarted.contains("/chk-"), "after {after} and a prune: {restarted}");
+        self.counts_on();
+        self.is_whole(&format!("{after} and a prune"));
+        gone.len()
     }
 
     fn live(&self) -> usize {
@@ -162,6 +196,9 @@ fn on(version: &str, kills: u64) {
         counting.counts_on();
         counting.is_whole(&step.join(" "));
     }
+    // Five savepoints are there: of three revisions the newest stays.
+    let (mut prunes, mut pruned) = (1, counting.prune("the upgrades"));
+    assert!(pruned > 0, "nothing was pruned");
     let mut killed = 0_u32;
     for index in 0..kills {
         let actions: [&[&str]; 9] = [
@@ -178,6 +215,10 @@ fn on(version: &str, kills: u64) {
         let moment = Duration::from_millis(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 2_500);
         let action = actions[usize::try_from(index).unwrap() % actions.len()];
         killed += u32::from(counting.killed(action, moment, index % 2 == 0));
+        if index % 3 == 2 {
+            prunes += 1;
+            pruned += counting.prune(&format!("kill {index}"));
+        }
     }
     counting.counts_on();
     counting.is_whole("kills");
@@ -191,19 +232,16 @@ fn on(version: &str, kills: u64) {
     counting.counts_on();
     counting.is_whole("the death of the JobManager");
     counting.run(&["savepoint", "counting"]);
-    let pruned =
-        counting.cluster.workspace.tidegate(&["savepoints", "prune", "--keep", "0", "--older-than", "0s"]).ok();
-    counting.run(&["restart", "counting", "--upgrade", "last_state"]);
-    counting.counts_on();
-    counting.is_whole("pruning");
+    prunes += 1;
+    pruned += counting.prune("the death of the JobManager");
     let drift = counting.cluster.workspace.tidegate(&["drift"]).ok();
     assert!(drift.err.contains("no difference"), "{drift}");
     counting.cluster.workspace.tidegate(&["stop", "counting"]).ok();
     counting.is_whole("the stop");
     eprintln!(
-        "Flink {version}: {} numbers, each once; {killed} of {kills} kills hit; {} savepoints pruned; {:.0} s",
+        "Flink {version}: {} numbers, each once; {killed} of {kills} kills hit; {pruned} savepoints went in {prunes} prunes, and after each it \
+         went on from a checkpoint; {:.0} s",
         seen(&counting.folder).len(),
-        pruned.err.matches("deleted").count(),
         begun.elapsed().as_secs_f64()
     );
 }

@@ -192,6 +192,11 @@ impl FakeFlink {
         self.shared.lock().faults.push(planned);
     }
 
+    /// How many requests have faults before them yet.
+    pub fn faults_left(&self) -> usize {
+        self.shared.lock().faults.iter().map(|planned| planned.times).sum()
+    }
+
     /// Forgets all faults that have not happened yet.
     pub fn clear_faults(&self) {
         self.shared.lock().faults.clear();

@@ -156,6 +156,20 @@ impl Process {
         })
     }
 
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// SIGSTOP; false where it ended before.
+    pub fn stop(&mut self) -> bool {
+        // Not waited for yet, the id is its own.
+        self.is_running() && {
+            kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+            self.wait_stopped()
+        }
+    }
+
     /// SIGCONT.
     pub fn wake(&self) {
         kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();

@@ -39,8 +39,15 @@ fn script(least: u32, options: &str) -> String {
     )
 }
 
-/// A fake with the first spec running, one checkpoint done, and scripts for the second in every mode.
+/// A fake with the first spec running, and scripts for the second in every mode.
 fn stage() -> (FakeFlink, Sandbox) {
+    let (flink, sandbox) = bare_stage();
+    done(&sandbox.run(&["run", "first"]));
+    (flink, sandbox)
+}
+
+/// The same, where nothing was deployed yet.
+fn bare_stage() -> (FakeFlink, Sandbox) {
     let flink = FakeFlink::start();
     let (first, savepoint) = (script(1, ""), script(2, ""));
     let last_state = script(2, "#{ upgrade: \"last_state\" }");
@@ -55,7 +62,6 @@ fn stage() -> (FakeFlink, Sandbox) {
         ("scripts/abandoned.rhai", abandoned.as_str()),
     ];
     let sandbox = Sandbox::new(&format!("{{ kind: session, url: \"{}\" }}", flink.url()), &files);
-    done(&sandbox.run(&["run", "first"]));
     (flink, sandbox)
 }
 

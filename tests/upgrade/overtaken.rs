@@ -129,3 +129,31 @@ fn the_newest_run_and_one_that_wants_the_same_go_on() {
         assert_eq!(flink.executions().len(), 2);
     }
 }
+
+/// It was stopped (SIGSTOP) just before its savepoint was recorded, and wakes up when its successor has stopped the job: that it could not
+/// stop it itself is no reason to want it running again.
+#[test]
+fn a_stop_that_wakes_up_after_its_successor_withdraws_nothing() {
+    let (flink, sandbox) = many();
+    let before = flink.count("*", "");
+    let mut process = sandbox.start(&["stop", "steady"], None);
+    done(&process.wait());
+    // Requests are made one after the other: they and the boundaries have one order.
+    let reached = sandbox.reached(process.number);
+    let asked = flink.requests()[before..].iter().position(|seen| seen.path.ends_with("/stop")).unwrap();
+    let sent = reached.iter().enumerate().filter(|(_, name)| *name == "request.before").nth(asked).unwrap().0;
+    let recorded = reached[..sent].iter().rposition(|name| name == "commit.before").unwrap();
+    // The last but one looks whether all tasks run.
+    let looks = reached[..recorded].iter().enumerate().filter(|(_, name)| *name == "request.before");
+    let number = looks.rev().nth(1).unwrap().0 + 1;
+
+    let (flink, sandbox) = many();
+    let mut process = sandbox.start(&["stop", "steady"], Some(&format!("{number}:stop")));
+    assert!(process.wait_stopped());
+    sandbox.remove_locks();
+    done(&sandbox.run(&["resume", "r2"]));
+    process.wake();
+    let woken = process.wait();
+    assert!(live(&flink).is_empty());
+    assert_eq!(sandbox.ask("SELECT desired FROM jobs"), ["stopped"], "at boundary {number}: {}", woken.said);
+}

@@ -1,6 +1,7 @@
 //! What a JobManager holds and answers, as measured on Flink 1.17 to 2.3.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -21,6 +22,8 @@ pub struct Execution {
     pub ended: Option<Instant>,
     /// What it was restored from.
     pub restored_from: Option<String>,
+    /// The newest state that there is of it: what it made itself, else what it was restored from.
+    pub newest: Option<String>,
 }
 
 impl Execution {
@@ -65,6 +68,10 @@ pub struct Cluster {
     pub savepoints_fail: Option<String>,
     /// Where its configuration says that checkpoints lie, if it says so.
     pub checkpoints_dir: Option<String>,
+    /// The folder of this machine in which checkpoints and savepoints lie; without one nobody sees them from here.
+    pub files: Option<PathBuf>,
+    /// Whether REST keeps the newest state of each job to itself, as a copy of before it would.
+    pub hides_newest: bool,
     /// How each job takes checkpoints, as REST tells it.
     pub checkpoint_configuration: Value,
     /// More of its configuration.
@@ -107,6 +114,8 @@ impl Cluster {
             incarnation: 1,
             savepoints_fail: None,
             checkpoints_dir: None,
+            files: None,
+            hides_newest: false,
             checkpoint_configuration: json!({"mode": "exactly_once", "interval": 1000, "timeout": 600_000, "min_pause": 0,
                 "max_concurrent": 1, "externalization": {"enabled": true, "delete_on_cancellation": false},
                 "state_backend": "HashMapStateBackend", "unaligned_checkpoints": false, "tolerable_failed_checkpoints": 0}),
@@ -170,11 +179,20 @@ impl Cluster {
 
     /// Completes a checkpoint of a job and returns its path.
     pub fn complete_checkpoint(&mut self, job_id: &str) -> String {
-        let job = self.job(job_id);
-        let number = job.next_number();
-        let path = format!("file:/checkpoints/{job_id}/chk-{number}");
-        job.checkpoints.push((number, path.clone()));
+        let number = self.job(job_id).next_number();
+        let path = format!("{}/{job_id}/chk-{number}", self.place("checkpoints"));
+        self.write(&path);
+        self.complete_checkpoint_at(job_id, &path);
         path
+    }
+
+    /// Completes a checkpoint of every job whose tasks all run.
+    pub fn complete_checkpoints(&mut self) {
+        let running = self.jobs.iter().filter(|(_, job)| job.state() == ("RUNNING".to_owned(), true));
+        let ids: Vec<String> = running.map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.complete_checkpoint(&id);
+        }
     }
 
     /// Completes a checkpoint of a job that lies in a folder of this machine.
@@ -182,6 +200,27 @@ impl Cluster {
         let job = self.job(job_id);
         let number = job.next_number();
         job.checkpoints.push((number, path.to_owned()));
+        self.is_newest(job_id, path);
+    }
+
+    /// Where states of a kind lie.
+    fn place(&self, kind: &str) -> String {
+        self.files.as_ref().map_or_else(|| format!("file:/{kind}"), |files| format!("file:{}/{kind}", files.display()))
+    }
+
+    /// Writes a state, where it can be seen from here.
+    fn write(&self, path: &str) {
+        if self.files.is_some() {
+            let folder = path.trim_start_matches("file:");
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(format!("{folder}/_metadata"), "whole").unwrap();
+        }
+    }
+
+    fn is_newest(&mut self, job_id: &str, path: &str) {
+        if let Some(execution) = self.job(job_id).execution {
+            self.executions[execution].newest = Some(path.to_owned());
+        }
     }
 
     /// Stops a job with a savepoint, as somebody else would; returns its path.
@@ -190,6 +229,7 @@ impl Cluster {
         let number = job.next_number();
         let path = format!("file:/elsewhere/savepoint-{number}");
         job.savepoint = Some((number, path.clone()));
+        self.is_newest(job_id, &path);
         self.end(job_id, "FINISHED");
         path
     }
@@ -290,7 +330,12 @@ impl Cluster {
             begun,
             ended: None,
             restored_from: restored_from.clone(),
+            newest: restored_from.clone(),
         });
+        if let Some(files) = &self.files {
+            // A JobManager makes it with the job.
+            std::fs::create_dir_all(files.join(format!("checkpoints/{id}/taskowned"))).unwrap();
+        }
         self.add_job(id, name, bounded, parallelism, restored_from, Some(self.executions.len() - 1));
     }
 
@@ -338,11 +383,13 @@ impl Cluster {
             ("rest.port", self.port.to_string()),
             ("web.tmpdir", self.tmpdir()),
             ("heartbeat.timeout", "500".to_owned()),
-            ("state.savepoints.dir", "file:/savepoints".to_owned()),
+            ("state.savepoints.dir", self.place("savepoints")),
         ];
         set.extend(self.settings.clone());
         set.extend(self.adaptive.then(|| ("jobmanager.scheduler", "adaptive".to_owned())));
-        set.extend(self.checkpoints_dir.clone().map(|folder| ("state.checkpoints.dir", folder)));
+        let checkpoints =
+            self.checkpoints_dir.clone().or_else(|| self.files.as_ref().map(|_| self.place("checkpoints")));
+        set.extend(checkpoints.map(|folder| ("state.checkpoints.dir", folder)));
         set.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
     }
 
@@ -483,7 +530,7 @@ impl Cluster {
                 }
             }
             ("GET", ["exceptions"]) => Reply::json(200, &job.exceptions(self.is_new())),
-            ("GET", ["checkpoints"]) => Reply::json(200, &job.checkpoints()),
+            ("GET", ["checkpoints"]) => Reply::json(200, &job.checkpoints(self.hides_newest)),
             ("GET", ["metrics"]) => {
                 let known = [("numRestarts", job.restarts.to_string()), ("uptime", job.times().2.to_string())];
                 let asked = request.query.strip_prefix("get=").unwrap_or_default();
@@ -524,8 +571,11 @@ impl Cluster {
         let number = job.next_number();
         let path = format!("{target}/savepoint-{}", &trigger[..12]);
         job.savepoint = Some((number, path.clone()));
-        if stops {
-            job.checkpoints.clear();
+        let replaced = if stops { std::mem::take(&mut job.checkpoints) } else { Vec::new() };
+        self.write(&path);
+        self.is_newest(id, &path);
+        for (_, path) in replaced.iter().filter(|_| self.files.is_some()) {
+            std::fs::remove_dir_all(path.trim_start_matches("file:")).unwrap();
         }
         self.triggers.insert(trigger.to_owned(), json!({ "location": path }));
         if stops {

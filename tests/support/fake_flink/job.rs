@@ -168,7 +168,7 @@ impl Job {
             "truncated": false, "exceptionHistory": history})
     }
 
-    pub(super) fn checkpoints(&self) -> Value {
+    pub(super) fn checkpoints(&self, hides_newest: bool) -> Value {
         let checkpoint = |(number, path): &(u64, String)| {
             json!({"className": "completed", "id": number, "status": "COMPLETED", "is_savepoint": false,
                 "trigger_timestamp": self.begun_millis + number, "latest_ack_timestamp": self.begun_millis + number,
@@ -176,14 +176,15 @@ impl Job {
                 "checkpoint_type": if path.contains("/savepoint-") { "SYNC_SAVEPOINT" } else { "CHECKPOINT" }, "external_path": path,
                 "discarded": self.discarded && !path.contains("/savepoint-")})
         };
-        let history: Vec<Value> = self.checkpoints.iter().rev().take(10).map(checkpoint).collect();
+        let shown = |(number, _): &&(u64, String)| !hides_newest || number + 1 < self.next_number();
+        let history: Vec<Value> = self.checkpoints.iter().rev().filter(shown).take(10).map(checkpoint).collect();
         let restored = self.restored_from.as_ref().map(
             |path| json!({"id": 1, "restore_timestamp": self.begun_millis, "is_savepoint": true, "external_path": path}),
         );
         let count = self.checkpoints.len();
         json!({"counts": {"restored": u32::from(restored.is_some()), "total": count, "in_progress": 0, "completed": count, "failed": 0},
             "summary": {"end_to_end_duration": {"p50": "NaN"}},
-            "latest": {"completed": history.first(), "savepoint": self.savepoint.as_ref().map(checkpoint), "failed": null, "restored": restored},
+            "latest": {"completed": history.first(), "savepoint": self.savepoint.as_ref().filter(shown).map(checkpoint), "failed": null, "restored": restored},
             "history": history})
     }
 }
