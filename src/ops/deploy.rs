@@ -166,7 +166,10 @@ async fn brought(
         (Some(path), ..) => Some(path.clone()),
         (None, Some(_), Some(job)) => {
             let allowed = options.allow_state_loss.as_deref();
-            state_guard::newest_state(services, &[home, &connection], job, allowed).await?
+            let found = state_guard::newest_state(services, &[home, &connection], job, allowed).await;
+            // Where this process was stopped meanwhile its successor has gone on: what was looked at is of the attempt of that one.
+            overtaken(services, job, newest.as_ref())?;
+            found?
         }
         _ => None,
     };
@@ -215,6 +218,21 @@ pub(super) async fn settle(services: &Services, connection: &Connection, spec: &
     // Refused: no job came of it, which is all that has to be known here. The new spec may fare better.
     let refused = services.store.attempt(job.id, open.number)?.is_some_and(|now| now.submission != Submission::Open);
     if refused { Ok(()) } else { Err(error) }
+}
+
+/// Refuses to go on where another process has made an attempt since `newest` was the newest.
+fn overtaken(services: &Services, job: &JobRow, newest: Option<&Attempt>) -> Result<()> {
+    let (seen, now) = (newest.map(|newest| newest.number), services.store.newest_attempt(job.id)?);
+    match now {
+        Some(now) if Some(now.number) != seen => Err(Error::new(
+            &code::RUN_SUPERSEDED,
+            format!(
+                "another process has made attempt {} of `{}` while this one was stopped or slow",
+                now.number, job.name
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn newest(services: &Services, job: Option<&JobRow>) -> Result<Option<Attempt>> {

@@ -3,9 +3,12 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::open::{Durability, Store};
-use super::runs::sql;
+use super::runs::{check_epoch, sql};
 use crate::base::{Result, clock};
 use crate::model::run::Run;
+
+/// The event of a decision that is taken back.
+const WITHDRAWN: &str = "desire withdrawn";
 
 /// What a run decided of a job.
 #[derive(Debug, Clone)]
@@ -34,11 +37,16 @@ impl Store {
     /// # Errors
     /// `state.*`.
     pub fn withdraw_desired(&self, run: &Run, job: i64, before: &str) -> Result<()> {
-        self.change_desired(run, job, before, "desire withdrawn")
+        self.change_desired(run, job, before, WITHDRAWN)
     }
 
+    /// Only the process that holds the run decides, and takes back only what is still the newest decision.
     fn change_desired(&self, run: &Run, job: i64, desired: &str, event: &str) -> Result<()> {
         self.write(Durability::Full, |transaction| {
+            check_epoch(transaction, run)?;
+            if event == WITHDRAWN && newest_by(transaction, job)? != Some(run.id) {
+                return Ok(());
+            }
             transaction
                 .execute(
                     "UPDATE job_rows SET desired = ?2, updated_at = ?3 WHERE id = ?1",
@@ -92,6 +100,18 @@ impl Store {
                 .optional()
         })
     }
+}
+
+/// The run that made the newest decision of a job.
+fn newest_by(transaction: &Transaction<'_>, job: i64) -> Result<Option<i64>> {
+    transaction
+        .prepare_cached(
+            "SELECT run FROM event_rows WHERE job = ?1 AND kind IN ('desired', 'submitting', 'adopted', 'stopping')
+             ORDER BY id DESC LIMIT 1",
+        )
+        .and_then(|mut statement| statement.query_row([job], |row| row.get(0)).optional())
+        .map(Option::flatten)
+        .map_err(sql)
 }
 
 /// Adds the event of a decision in a transaction that carries it out.

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::jobs::add_event;
 use super::open::{Durability, Store};
 use super::runs::{check_epoch, sql};
-use crate::base::{Result, clock};
+use crate::base::{Error, Result, clock, code};
 use crate::model::attempt::Attempt;
 use crate::model::run::Run;
 use crate::model::snapshot::{Snapshot, SnapshotKind, SnapshotStatus};
@@ -18,6 +18,14 @@ impl Store {
     pub fn begin_snapshot(&self, run: &Run, mut snapshot: Snapshot, by: &str) -> Result<Snapshot> {
         self.write(Durability::Full, |transaction| {
             check_epoch(transaction, run)?;
+            let is_asked: bool = transaction
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM snapshot_rows WHERE trigger_id = ?1)")
+                .and_then(|mut statement| statement.query_row([&snapshot.trigger_id], |row| row.get(0)))
+                .map_err(sql)?;
+            if is_asked {
+                let message = "another process has asked for this savepoint while this one was stopped or slow";
+                return Err(Error::new(&code::RUN_SUPERSEDED, message));
+            }
             transaction
                 .execute(
                     "INSERT INTO snapshot_rows (job, attempt, kind, trigger_id, target, incarnation, status, run, created_at)

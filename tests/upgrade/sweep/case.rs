@@ -174,7 +174,7 @@ impl Trouble {
             Self::VanishAt { effect, .. } => format!("JobManager restarts at the {}", named(effect)),
             Self::Sleep => "stopped and woken".to_owned(),
             Self::Two => "two at once".to_owned(),
-            Self::Forgets => "forgets (control)".to_owned(),
+            Self::Forgets => "the records are deleted".to_owned(),
             Self::Older => "hands out the older state (control)".to_owned(),
         }
     }
