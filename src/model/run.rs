@@ -77,6 +77,13 @@ pub struct Run {
     pub error: Option<String>,
 }
 
+impl Run {
+    /// Whether a later process works on it than the one that began it.
+    pub fn was_resumed(&self) -> bool {
+        self.epoch > 1
+    }
+}
+
 /// The number of a run as users write it: `r12`, or `12`.
 pub fn parse_id(text: &str) -> Option<i64> {
     text.strip_prefix('r').unwrap_or(text).parse().ok().filter(|id| *id > 0)

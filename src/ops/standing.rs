@@ -195,10 +195,17 @@ pub(super) fn superseded(services: &Services, job: &JobRow, acting: &Acting, wan
             own.number, job.name, newest.step.run, newest.number
         ));
     }
-    if !acting.recovering && own.is_none() {
+    let has_begun_step = acting.recovering || own.is_some();
+    let run = services.store.run(acting.key.run)?;
+    // A run that goes on after a death, or when somebody has approved, wants what was wanted when it began.
+    if !has_begun_step && !run.was_resumed() {
         return Ok(());
     }
-    let decided = services.store.decided_since(job.id, acting.begun_at, acting.key.run)?;
+    let (since, began) = match has_begun_step {
+        true => (acting.begun_at, format!("this run began with `{}` before", job.name)),
+        false => (run.started_at, "this run began before".to_owned()),
+    };
+    let decided = services.store.decided_since(job.id, since, acting.key.run)?;
     let is_same = |decision: &Decision| wanted != "running" && decision.desired.as_deref() == Some(wanted);
     if let Some(decision) = decided.filter(|decision| !is_same(decision)) {
         let did = match (decision.kind.as_str(), decision.attempt, decision.desired) {
@@ -208,7 +215,7 @@ pub(super) fn superseded(services: &Services, job: &JobRow, acting: &Acting, wan
             (.., Some(desired)) => format!("decided that it should be {desired}"),
             _ => "decided something else".to_owned(),
         };
-        return why(format!("this run began with `{}` before, and run r{} has {did} since", job.name, decision.run));
+        return why(format!("{began}, and run r{} has {did} since", decision.run));
     }
     let has_begun =
         own.is_some() || services.store.snapshots(job.id)?.iter().any(|one| one.run == Some(acting.key.run));

@@ -157,3 +157,28 @@ fn a_stop_that_wakes_up_after_its_successor_withdraws_nothing() {
     assert!(live(&flink).is_empty());
     assert_eq!(sandbox.ask("SELECT desired FROM jobs"), ["stopped"], "at boundary {number}: {}", woken.said);
 }
+
+/// It had not come to the job when it died, and others have decided of it since.
+#[test]
+fn a_run_that_is_resumed_undoes_no_decision_that_is_newer_than_its_beginning() {
+    let mut resumed = 0;
+    for boundary in 4..=12 {
+        let (flink, sandbox) = many();
+        let mut process = sandbox.start(&["stop", "steady"], Some(&boundary.to_string()));
+        process.wait();
+        if sandbox.ask("SELECT status FROM run_rows WHERE id = 2") != ["running"] {
+            continue;
+        }
+        done(&sandbox.run(&["stop", "steady"]));
+        done(&sandbox.run(&["start", "steady"]));
+        let ended = sandbox.run(&["resume", "r2"]);
+        assert_eq!(live(&flink).len(), 1, "at boundary {boundary}");
+        if ended.said.contains("died before it began") {
+            continue;
+        }
+        assert!(ended.said.contains("error[job.superseded]"), "at boundary {boundary}: {}", ended.said);
+        assert!(ended.said.contains("run r4 has started attempt 2 since"), "at boundary {boundary}: {}", ended.said);
+        resumed += 1;
+    }
+    assert!(resumed > 3, "{resumed}");
+}
