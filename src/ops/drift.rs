@@ -13,7 +13,7 @@ use super::ledger;
 use super::services::Services;
 use super::standing::submitted_spec;
 use super::unsettled;
-use crate::base::{Error, Result, clock, counted, duration};
+use crate::base::{Error, Result, clock, code, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
 use crate::model::running_configuration;
@@ -91,7 +91,9 @@ pub async fn drift(services: &Services, environment: Option<&str>) -> Result<Vec
             None => {}
         }
     }
-    for (cluster, error) in looks.failed().filter(|(name, _)| !homes.contains(*name)) {
+    // A local cluster that is down runs nothing.
+    let is_told = |(name, error): &(&str, &Error)| !homes.contains(*name) && !error.is(&code::CLUSTER_DOWN);
+    for (cluster, error) in looks.failed().filter(is_told) {
         found.push(Drift {
             job: String::new(),
             environment: String::new(),

@@ -145,3 +145,14 @@ fn a_cluster_that_was_taken_out_of_the_workspace_is_told_while_something_may_liv
     assert_eq!(ended.code(), Some(4), "{}", ended.said);
     assert!(ended.said.contains("UNKNOWN       cluster `target`: it could not be looked at"), "{}", ended.said);
 }
+
+#[test]
+fn a_local_cluster_of_another_environment_that_is_down_runs_nothing() {
+    let (_flink, other, sandbox) = two();
+    let path = sandbox.path().join("tidegate.yaml");
+    let yaml = std::fs::read_to_string(&path).unwrap();
+    let session = format!("{{ kind: session, url: \"{}\" }}", other.url());
+    assert!(yaml.contains(&session), "{yaml}");
+    std::fs::write(&path, yaml.replace(&session, "{ kind: local, flink: \"1.20\" }")).unwrap();
+    done(&sandbox.run(&["drift"]));
+}
