@@ -154,7 +154,7 @@ pub async fn end(
         if begun.elapsed() >= PATIENCE {
             let message = format!("`{name}` is {state}, and has not ended after {}", duration::show(PATIENCE));
             return Err(Error::new(&code::RUN_UNKNOWN_OUTCOME, message)
-                .hint("Flink was asked to cancel it, and goes on trying: `tidegate logs` may tell what its tasks do; when it has ended, `tidegate resume RUN` goes on"));
+                .hint(format!("Flink was asked to cancel it, and goes on trying: `tidegate logs {name}` may tell what its tasks do; when it has ended, `tidegate resume RUN` goes on")));
         }
         if begun.elapsed() >= SLOW && !told {
             told = true;

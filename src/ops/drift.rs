@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Value, json};
 
 use super::cluster::Start;
+use super::commands;
 use super::connection::Connection;
 use super::ledger;
 use super::services::Services;
@@ -71,6 +72,9 @@ pub async fn drift(services: &Services, environment: Option<&str>) -> Result<Vec
                 found.push(tell(&job, &cluster, "unknown", error.to_string(), hint));
             }
         }
+    }
+    for one in &mut found {
+        one.hint = commands::whole(services, &one.environment, &one.hint);
     }
     Ok(found)
 }

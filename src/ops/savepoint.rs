@@ -244,7 +244,7 @@ async fn drive(
             Ok(Step::Failed(causes)) => {
                 let hint = match snapshot.kind {
                     SnapshotKind::Stop => way_on::after_failed_stop(connection, attempt).await,
-                    _ => "the job was left as it is; `tidegate logs` shows what its tasks say".to_owned(),
+                    _ => format!("the job was left as it is; `tidegate logs {name}` shows what its tasks say"),
                 };
                 let error = failed(name, snapshot.kind, &causes).hint(hint);
                 let error = error.map_texts(&|text| services.secrets.mask(text));
@@ -386,7 +386,9 @@ async fn wait_for_end(
                 &code::RUN_UNKNOWN_OUTCOME,
                 format!("the savepoint of `{name}` is whole, and the job is {state} and has not ended after 60 s"),
             )
-            .hint("look at what it does with `tidegate logs`; `tidegate resume RUN` goes on when it has ended"));
+            .hint(format!(
+                "look at what it does with `tidegate logs {name}`; `tidegate resume RUN` goes on when it has ended"
+            )));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

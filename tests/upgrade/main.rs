@@ -11,6 +11,7 @@ mod class_writer;
 mod desired;
 mod doubt;
 mod gate;
+mod hints;
 mod matrix;
 mod namesake;
 mod overtaken;

@@ -1,0 +1,74 @@
+//! What messages tell somebody to do: followed word by word, it does what they say, in the environment of the job.
+
+use std::path::PathBuf;
+
+use crate::support::fake_flink::FakeFlink;
+use crate::support::sandbox::{Ended, Sandbox};
+use crate::{done, stage};
+
+/// [`stage`], with an environment `prod` that is not the default one.
+fn two_environments() -> (FakeFlink, Sandbox) {
+    let (flink, sandbox) = stage();
+    let yaml = std::fs::read_to_string(sandbox.path().join("tidegate.yaml")).unwrap();
+    let yaml = yaml + "  prod: { cluster: target }\ndefault_environment: local\n";
+    std::fs::write(sandbox.path().join("tidegate.yaml"), yaml).unwrap();
+    done(&sandbox.run(&["run", "first", "-e", "prod"]));
+    (flink, sandbox)
+}
+
+fn says(ended: &Ended, words: &str) {
+    assert!(ended.said.contains(words), "{words}\n{}", ended.said);
+}
+
+/// A checkpoint of an execution, in a folder of this machine.
+fn checkpoint_here(flink: &FakeFlink, sandbox: &Sandbox, id: &str, number: u32) -> PathBuf {
+    let folder = sandbox.path().join("checkpoints").join(id).join(format!("chk-{number}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("_metadata"), "x").unwrap();
+    flink.with(|cluster| cluster.complete_checkpoint_at(id, &format!("file:{}", folder.display())));
+    folder
+}
+
+/// What stands between the backticks of the command that a message names, as a shell would take it apart.
+fn command(ended: &Ended, begin: &str) -> Vec<String> {
+    let (_, after) = ended.said.split_once(&format!("`tidegate {begin}")).unwrap_or_else(|| panic!("{}", ended.said));
+    let text = format!("{begin}{}", after.split('`').next().unwrap());
+    assert!(!text.contains('\''), "words that need a shell: {text}");
+    text.split(' ').map(str::to_owned).collect()
+}
+
+fn follow(sandbox: &Sandbox, ended: &Ended, begin: &str) -> Ended {
+    let words = command(ended, begin);
+    sandbox.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_command_that_a_message_names_acts_in_the_environment_of_the_job() {
+    let (flink, sandbox) = two_environments();
+    let id = flink.executions()[1].job_id.clone();
+    let ended = sandbox.run(&["rollback", "steady", "-e", "prod"]);
+    says(&ended, "`tidegate history steady -e prod` lists 1 revision");
+    done(&follow(&sandbox, &ended, "history"));
+    says(&sandbox.run(&["rollback", "steady"]), "`tidegate history steady` lists 1 revision");
+    says(&sandbox.run(&["diff", "steady", "1", "9", "-e", "prod"]), "`tidegate history steady -e prod` lists");
+
+    let newest = checkpoint_here(&flink, &sandbox, &id, 1);
+    flink.with(|cluster| cluster.cancel_job(&id));
+    let drift = sandbox.run(&["drift"]);
+    says(&drift, "`tidegate logs steady -e prod` shows why; `tidegate start steady -e prod` goes on");
+    std::fs::remove_dir_all(&newest).unwrap();
+    for told in [sandbox.run(&["start", "steady", "-e", "prod"]), sandbox.run(&["plan", "first", "-e", "prod"])] {
+        says(&told, "savepoint.gone");
+        says(&told, "`tidegate start steady -e prod --allow-state-loss attempt-1` starts from nothing");
+    }
+    let ended = follow(&sandbox, &drift, "start");
+    done(&follow(&sandbox, &ended, "start"));
+    assert_eq!(flink.executions().len(), 3);
+    assert!(flink.executions()[2].is_live() && flink.executions()[0].is_live());
+    assert_eq!(sandbox.run(&["drift"]).code(), Some(0));
+
+    // Also what a command says that goes well.
+    flink.restart(true);
+    says(&sandbox.run(&["stop", "steady", "-e", "prod"]), "`tidegate start steady -e prod` goes on from its newest");
+    says(&sandbox.run(&["stop", "steady"]), "`tidegate start steady` goes on from its newest");
+}
