@@ -72,3 +72,21 @@ fn a_command_that_a_message_names_acts_in_the_environment_of_the_job() {
     says(&sandbox.run(&["stop", "steady", "-e", "prod"]), "`tidegate start steady -e prod` goes on from its newest");
     says(&sandbox.run(&["stop", "steady"]), "`tidegate start steady` goes on from its newest");
 }
+
+#[test]
+fn a_plan_that_holds_no_more_is_made_anew_with_all_that_it_was_made_with() {
+    let (_flink, sandbox) = two_environments();
+    let named = "fn options() { #{ note: params::string(\"what for\"), least: params::int(7) } }\n\
+                 let spec = job::sql(\"steady\", #{ template: \"job.sql\", vars: #{ least: params::get(\"least\") }, checkpointing: #{ interval: \"1s\" } });\n\
+                 spec.deploy();\n";
+    std::fs::write(sandbox.path().join("scripts/named.rhai"), named).unwrap();
+    let file = sandbox.path().join("my plan");
+    let file = file.to_str().unwrap();
+    let plan = sandbox.run(&["plan", "named", "-e", "prod", "-p", "least=5", "-p", "note=it's a test", "-o", file]);
+    assert_eq!(plan.code(), Some(4), "{}", plan.said);
+    says(&plan, &format!("`tidegate apply '{file}'` does it"));
+    done(&sandbox.run(&["run", "savepoint", "-e", "prod"]));
+    let ended = sandbox.run(&["apply", file]);
+    says(&ended, "plan.changed");
+    says(&ended, &format!("`tidegate plan -e prod -p least=5 -p 'note=it'\\''s a test' -o '{file}' named`"));
+}
