@@ -181,7 +181,7 @@ async fn all_tasks_run(services: &Services, connection: &Connection, attempt: &A
                 &code::SAVEPOINT_FAILED,
                 format!("no savepoint of `{name}` can be taken: it is {state}, and {running} of its {total} tasks run"),
             )
-            .hint(way_on::not_asked_for()));
+            .hint(way_on::not_asked_for(services, connection, attempt, name).await));
         }
         if !told {
             services.clusters.progress(&format!(
@@ -243,7 +243,7 @@ async fn drive(
             }
             Ok(Step::Failed(causes)) => {
                 let hint = match snapshot.kind {
-                    SnapshotKind::Stop => way_on::after_failed_stop(connection, attempt).await,
+                    SnapshotKind::Stop => way_on::after_failed_stop(services, connection, attempt, name).await,
                     _ => format!("the job was left as it is; `tidegate logs {name}` shows what its tasks say"),
                 };
                 let error = failed(name, snapshot.kind, &causes).hint(hint);

@@ -1,13 +1,14 @@
 //! Ends the execution that runs, so that one with another spec can go on from its state.
 
 use super::cancel;
-use super::connection::{Connection, Newest};
+use super::connection::Connection;
 use super::deploy::Options;
 use super::ledger;
 use super::savepoint;
 use super::services::Services;
 use super::standing::{changed, submitted_spec};
 use super::state_guard;
+use super::way_on;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::Attempt;
 use crate::model::job_spec::JobSpec;
@@ -30,10 +31,7 @@ pub async fn check(
     let name = &spec.identity.job;
     let old = submitted_spec(attempt, name)?;
     let seen = ledger::look(services, connection, attempt).await?;
-    let known = seen.is_some_and(|seen| {
-        let restored = seen.latest.restored.as_ref().and_then(|restored| restored.external_path.as_ref());
-        restored.is_some() || Newest::own(&seen).iter().any(|own| !own.is_gone)
-    });
+    let known = seen.as_ref().is_some_and(ledger::can_go_on);
     let configuration = match mode {
         Mode::Savepoint => None,
         Mode::LastState | Mode::Stateless => connection.checkpoint_configuration(&attempt.flink_id).await?,
@@ -48,15 +46,22 @@ pub async fn check(
         keeps_checkpoints: configuration.as_ref().is_none_or(running_configuration::keeps_checkpoints),
         loss_is_allowed: state_guard::is_abandoned(attempt, options.allow_state_loss.as_deref()),
     };
-    ending(mode, running).map_err(|blocked| {
-        Error::new(
-            &code::JOB_UPGRADE_BLOCKED,
-            format!("`{name}` cannot be upgraded with `{}`: {}", mode.name(), blocked.why),
-        )
-        .caused_by(changed(spec, attempt))
-        .with("attempt", attempt.number)
-        .hint(blocked.hint)
-    })
+    let blocked = match ending(mode, running) {
+        Ok(ending) => return Ok(ending),
+        Err(blocked) => blocked,
+    };
+    // A savepoint needs all tasks, too.
+    let is_stuck = !running.is_batch && !known && !all_tasks_run(connection, attempt).await?;
+    let hint = if is_stuck { way_on::of_stuck(name, attempt, mode) } else { blocked.hint };
+    let error = Error::new(
+        &code::JOB_UPGRADE_BLOCKED,
+        format!("`{name}` cannot be upgraded with `{}`: {}", mode.name(), blocked.why),
+    );
+    Err(error.caused_by(changed(spec, attempt)).with("attempt", attempt.number).hint(hint))
+}
+
+async fn all_tasks_run(connection: &Connection, attempt: &Attempt) -> Result<bool> {
+    Ok(connection.listed(&attempt.flink_id).await?.is_some_and(|seen| seen.really_running()))
 }
 
 /// Ends it, and returns when it has ended and its newest state is recorded.

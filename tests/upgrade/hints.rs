@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::support::fake_flink::FakeFlink;
 use crate::support::sandbox::{Ended, Sandbox};
-use crate::{done, stage};
+use crate::{done, first_id, lives_from, refused, stage};
 
 /// [`stage`], with an environment `prod` that is not the default one.
 fn two_environments() -> (FakeFlink, Sandbox) {
@@ -18,6 +18,10 @@ fn two_environments() -> (FakeFlink, Sandbox) {
 
 fn says(ended: &Ended, words: &str) {
     assert!(ended.said.contains(words), "{words}\n{}", ended.said);
+}
+
+fn says_not(ended: &Ended, words: &str) {
+    assert!(!ended.said.contains(words), "{words}\n{}", ended.said);
 }
 
 /// A checkpoint of an execution, in a folder of this machine.
@@ -89,4 +93,28 @@ fn a_plan_that_holds_no_more_is_made_anew_with_all_that_it_was_made_with() {
     let ended = sandbox.run(&["apply", file]);
     says(&ended, "plan.changed");
     says(&ended, &format!("`tidegate plan -e prod -p least=5 -p 'note=it'\\''s a test' -o '{file}' named`"));
+}
+
+/// It fails before its first checkpoint, again and again: no mode can keep what it does not have.
+#[test]
+fn a_job_that_never_comes_to_a_checkpoint_is_cancelled_and_deployed_again() {
+    let (flink, sandbox) = stage();
+    let id = first_id(&flink);
+    let way = "`tidegate cancel steady`, in a script `cancel()`, ends it; deployed again, it starts from nothing, as attempt 1 did";
+    flink.with(|cluster| cluster.force_state(&id, Some("RESTARTING")));
+    let ended = sandbox.run(&["run", "last_state"]);
+    refused(&ended, "job.upgrade_blocked", &flink);
+    says(&ended, &format!("its tasks do not all run, and it has no checkpoint: {way}"));
+    let ended = sandbox.run(&["run", "stateless"]);
+    refused(&ended, "job.upgrade_blocked", &flink);
+    says(&ended, &format!("{way}; or add `--allow-state-loss attempt-1`"));
+    says_not(&ended, "--upgrade savepoint");
+    let ended = sandbox.run(&["run", "savepoint"]);
+    refused(&ended, "savepoint.failed", &flink);
+    says(&ended, &format!("it has no checkpoint to go on from: {way}"));
+    says_not(&ended, "last_state");
+    flink.with(|cluster| cluster.force_state(&id, None));
+    done(&follow(&sandbox, &ended, "cancel"));
+    done(&sandbox.run(&["run", "savepoint"]));
+    assert_eq!(lives_from(&flink), None);
 }
