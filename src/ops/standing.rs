@@ -233,19 +233,21 @@ pub(super) fn twin_elsewhere(spec: &JobSpec, listing: &Listed, home: &Connection
     .hint("look at both, and cancel the one that should not be there with Flink's own tools")
 }
 
-/// The refusal to deploy another spec over a running job.
-pub(super) fn changed(spec: &JobSpec, attempt: &Attempt) -> Error {
-    let differences =
-        serde_json::from_str::<JobSpec>(&attempt.spec).map(|old| spec.differences(&old)).unwrap_or_default();
-    Error::new(
-        &code::JOB_CHANGED,
-        format!(
-            "`{}` runs as attempt {} with another spec: {} changed",
-            spec.identity.job,
-            attempt.number,
-            differences.join(", ")
-        ),
-    )
+/// In what a spec differs from the one that runs; nothing where it is the same job, as in a restart.
+pub(super) fn changed(spec: &JobSpec, attempt: &Attempt) -> Option<Error> {
+    let old = serde_json::from_str::<JobSpec>(&attempt.spec).ok()?;
+    let differences = spec.differences(&old);
+    (!differences.is_empty()).then(|| {
+        Error::new(
+            &code::JOB_CHANGED,
+            format!(
+                "`{}` runs as attempt {} with another spec: {} changed",
+                spec.identity.job,
+                attempt.number,
+                differences.join(", ")
+            ),
+        )
+    })
 }
 
 /// The spec that an attempt of a job was submitted with.

@@ -57,7 +57,8 @@ pub async fn check(
         &code::JOB_UPGRADE_BLOCKED,
         format!("`{name}` cannot be upgraded with `{}`: {}", mode.name(), blocked.why),
     );
-    Err(error.caused_by(changed(spec, attempt)).with("attempt", attempt.number).hint(hint))
+    let error = changed(spec, attempt).into_iter().fold(error, |error, why| error.caused_by(why));
+    Err(error.with("attempt", attempt.number).hint(hint))
 }
 
 async fn all_tasks_run(connection: &Connection, attempt: &Attempt) -> Result<bool> {

@@ -118,3 +118,14 @@ fn a_job_that_never_comes_to_a_checkpoint_is_cancelled_and_deployed_again() {
     done(&sandbox.run(&["run", "savepoint"]));
     assert_eq!(lives_from(&flink), None);
 }
+
+#[test]
+fn a_restart_that_is_blocked_is_not_said_to_have_another_spec() {
+    let (flink, sandbox) = stage();
+    let ended = sandbox.run(&["restart", "steady", "--upgrade", "last_state"]);
+    refused(&ended, "job.upgrade_blocked", &flink);
+    says_not(&ended, "with another spec");
+    let ended = sandbox.run(&["run", "last_state"]);
+    refused(&ended, "job.upgrade_blocked", &flink);
+    says(&ended, "`steady` runs as attempt 1 with another spec: sql changed");
+}
