@@ -129,3 +129,28 @@ fn a_restart_that_is_blocked_is_not_said_to_have_another_spec() {
     refused(&ended, "job.upgrade_blocked", &flink);
     says(&ended, "`steady` runs as attempt 1 with another spec: sql changed");
 }
+
+#[test]
+fn a_rewind_whose_state_was_deleted_says_which_and_what_older_one_it_takes() {
+    let (flink, sandbox) = stage();
+    let id = first_id(&flink);
+    let older = checkpoint_here(&flink, &sandbox, &id, 1);
+    done(&sandbox.run(&["savepoints", "steady"]));
+    let newest = checkpoint_here(&flink, &sandbox, &id, 2);
+    done(&sandbox.run(&["run", "last_state"]));
+    std::fs::remove_dir_all(&newest).unwrap();
+    let plan = std::fs::write(
+        sandbox.path().join("scripts/back.rhai"),
+        "job::get(\"steady\").rollback(#{ state: \"matching\", upgrade: \"stateless\", allow_state_loss: \"attempt-2\" });\n",
+    )
+    .map(|()| sandbox.run(&["plan", "back"]))
+    .unwrap();
+    says(&plan, &format!("REWIND to file:{}", older.display()));
+    says(&plan, &format!("; the newest state of revision 1, file:{}, is gone", newest.display()));
+    std::fs::remove_dir_all(&older).unwrap();
+    let ended = sandbox.run(&["rollback", "steady", "--rewind"]);
+    assert_eq!(ended.code(), Some(1), "{}", ended.said);
+    says(&ended, "error[savepoint.gone]");
+    says(&ended, &format!("to revision 1 would start from is gone: file:{}", newest.display()));
+    says(&ended, "no older one of revision 1 is there");
+}
