@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::support::fake_flink::FakeFlink;
+use crate::support::fake_flink::{FakeFlink, Fault, Reply};
 use crate::support::sandbox::{Ended, Sandbox};
 use crate::{done, first_id, lives_from, refused, stage};
 
@@ -153,4 +153,27 @@ fn a_rewind_whose_state_was_deleted_says_which_and_what_older_one_it_takes() {
     says(&ended, "error[savepoint.gone]");
     says(&ended, &format!("to revision 1 would start from is gone: file:{}", newest.display()));
     says(&ended, "no older one of revision 1 is there");
+}
+
+#[test]
+fn nothing_is_gone_back_to_where_nothing_ran() {
+    let (flink, sandbox) = two_environments();
+    let yaml = std::fs::read_to_string(sandbox.path().join("tidegate.yaml")).unwrap();
+    let yaml = yaml.replace("  prod:", "  third: { cluster: target }\n  prod:");
+    std::fs::write(sandbox.path().join("tidegate.yaml"), yaml).unwrap();
+    let no = || {
+        flink.fault("POST", "/run", 1, Fault::AnswerBefore(Reply::errors(400, "java.lang.IllegalStateException: no")))
+    };
+    no();
+    assert_eq!(sandbox.run(&["run", "first", "-e", "third"]).code(), Some(1));
+    let drift = sandbox.run(&["drift"]);
+    says(&drift, "it should run, and attempt 1 was refused");
+    says(&drift, "nothing of it ran before: deploy it again");
+    says_not(&drift, "rollback");
+    // The same job ran before: it is started.
+    no();
+    assert_eq!(sandbox.run(&["restart", "steady", "-e", "prod"]).code(), Some(1));
+    let drift = sandbox.run(&["drift", "-e", "prod"]);
+    says(&drift, "`tidegate start steady -e prod` starts it again");
+    done(&follow(&sandbox, &drift, "start"));
 }
