@@ -17,6 +17,7 @@ use crate::drivers::flink::Cancellation;
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
 use crate::model::run::Run;
+use crate::store::JobRow;
 
 /// How long to wait for the end: after three minutes (`task.cancellation.timeout`) Flink ends the TaskManager of a task that does
 /// not.
@@ -43,7 +44,7 @@ pub async fn cancel(services: &Services, run: &Run, acting: &Acting, environment
     let _lock = lock(services, &services.identity(environment, name))?;
     superseded(services, &job, acting, "stopped")?;
     // What is desired is recorded first: whatever happens now, nobody brings the job back.
-    services.store.set_desired(run, job.id, "stopped")?;
+    services.store.set_desired(run, job.id, ended(&job))?;
     let newest = settled(services, environment, name, job.id).await?;
     let answer = |state: &str, did: &str, checkpoint: Option<&str>| json!({ "name": name, "environment": environment, "attempt": newest.number, "id": newest.flink_id, "state": state, "action": did, "checkpoint": checkpoint });
     if newest.submission != Submission::Accepted {
@@ -68,6 +69,11 @@ pub async fn cancel(services: &Services, run: &Run, acting: &Acting, environment
         },
     };
     Ok(answer(&end.state, if end.asked { "cancelled" } else { "nothing" }, end.checkpoint.as_deref()))
+}
+
+/// What is desired of a job that is to end. One that was removed is not listed again for it.
+pub(super) fn ended(job: &JobRow) -> &'static str {
+    if job.desired == "absent" { "absent" } else { "stopped" }
 }
 
 /// The newest attempt of a job, once it is known whether its submission arrived.

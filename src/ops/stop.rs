@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cancel::settled;
+use super::cancel::{ended, settled};
 use super::cluster::Start;
 use super::effect::Acting;
 use super::gone::{self, Seen};
@@ -36,7 +36,7 @@ pub(super) async fn locked(services: &Services, run: &Run, acting: &Acting, job:
     let (environment, name) = (job.environment.as_str(), job.name.as_str());
     superseded(services, job, acting, "stopped")?;
     let before = job.desired.as_str();
-    services.store.set_desired(run, job.id, "stopped")?;
+    services.store.set_desired(run, job.id, ended(job))?;
     let stopped = newest_stopped(services, run, environment, name, job.id).await;
     if let Err(error) = &stopped
         && (error.is(&code::SAVEPOINT_FAILED) || error.is(&code::SAVEPOINT_NO_FOLDER) || error.is(&code::FLINK_VERSION))

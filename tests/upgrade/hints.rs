@@ -177,3 +177,30 @@ fn nothing_is_gone_back_to_where_nothing_ran() {
     says(&drift, "`tidegate start steady -e prod` starts it again");
     done(&follow(&sandbox, &drift, "start"));
 }
+
+#[test]
+fn a_removed_job_that_is_cancelled_or_stopped_is_not_listed_again() {
+    let (_flink, sandbox) = stage();
+    done(&sandbox.run(&["remove", "steady"]));
+    for verb in ["cancel", "stop"] {
+        done(&sandbox.run(&[verb, "steady"]));
+        says_not(&sandbox.run(&["ps"]), "steady");
+        assert_eq!(sandbox.ask("SELECT desired FROM jobs"), ["absent"]);
+    }
+}
+
+#[test]
+fn the_history_tells_that_an_attempt_whose_end_nobody_saw_is_none_that_lives() {
+    let (flink, sandbox) = stage();
+    let id = first_id(&flink);
+    says_not(&sandbox.run(&["history", "steady"]), "ENDED UNSEEN");
+    flink.with(|cluster| {
+        cluster.cancel_job(&id);
+        cluster.forget_job(&id);
+    });
+    done(&sandbox.run(&["start", "steady", "--allow-state-loss", "attempt-1"]));
+    let history = sandbox.run(&["history", "steady", "--json"]);
+    let rows: serde_json::Value = serde_json::from_str(&history.said).unwrap();
+    assert_eq!((&rows[0]["attempt"], &rows[0]["end"]), (&1.into(), &"ENDED UNSEEN".into()), "{rows}");
+    assert_eq!((&rows[1]["attempt"], &rows[1]["end"]), (&2.into(), &serde_json::Value::Null), "{rows}");
+}
