@@ -204,3 +204,22 @@ fn the_history_tells_that_an_attempt_whose_end_nobody_saw_is_none_that_lives() {
     assert_eq!((&rows[0]["attempt"], &rows[0]["end"]), (&1.into(), &"ENDED UNSEEN".into()), "{rows}");
     assert_eq!((&rows[1]["attempt"], &rows[1]["end"]), (&2.into(), &serde_json::Value::Null), "{rows}");
 }
+
+#[test]
+fn a_name_that_commands_would_not_take_is_refused() {
+    let (flink, sandbox) = stage();
+    for name in ["-dash", ".", "..", "a b", ""] {
+        let text = format!("job::sql(\"{name}\", #{{ template: \"job.sql\", vars: #{{ least: 1 }} }}).deploy();\n");
+        std::fs::write(sandbox.path().join("scripts/named.rhai"), text).unwrap();
+        let ended = sandbox.run(&["run", "named"]);
+        says(&ended, &format!("`{name}` cannot be a job's name"));
+        says(&ended, "no `-` at the beginning");
+    }
+    flink.with(|cluster| cluster.put_job("00000000000000000000000000000001", "theirs"));
+    let text = "job::adopt(\"..\", #{ id: \"00000000000000000000000000000001\" });\n";
+    std::fs::write(sandbox.path().join("scripts/named.rhai"), text).unwrap();
+    says(&sandbox.run(&["run", "named"]), "`..` cannot be a job's name");
+    done(&sandbox.run(&["adopt", "my job", "--id", "00000000000000000000000000000001"]));
+    flink.with(|cluster| cluster.cancel_job("00000000000000000000000000000001"));
+    says(&sandbox.run(&["drift"]), "`tidegate logs 'my job'` shows why");
+}
