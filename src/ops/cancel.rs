@@ -41,7 +41,7 @@ pub async fn cancel(services: &Services, run: &Run, acting: &Acting, environment
         .store
         .job(environment, name)?
         .ok_or_else(|| super::wait::job_not_found(services, environment, name))?;
-    let _lock = lock(services, &services.identity(environment, name))?;
+    let _lock = lock(services, &services.identity(environment, name)).await?;
     superseded(services, &job, acting, "stopped")?;
     // What is desired is recorded first: whatever happens now, nobody brings the job back.
     services.store.set_desired(run, job.id, ended(&job))?;

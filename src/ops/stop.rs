@@ -27,7 +27,7 @@ use crate::store::JobRow;
 /// `job.not_found`, `job.superseded`, and those of [`savepoint::stop`].
 pub async fn stop(services: &Services, run: &Run, acting: &Acting, environment: &str, name: &str) -> Result<Value> {
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
-    let _lock = lock(services, &services.identity(environment, name))?;
+    let _lock = lock(services, &services.identity(environment, name)).await?;
     locked(services, run, acting, &job).await
 }
 

@@ -1,6 +1,7 @@
 //! What messages tell somebody to do: followed word by word, it does what they say, in the environment of the job.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::support::fake_flink::{FakeFlink, Fault, Reply};
 use crate::support::sandbox::{Ended, Sandbox};
@@ -222,4 +223,41 @@ fn a_name_that_commands_would_not_take_is_refused() {
     done(&sandbox.run(&["adopt", "my job", "--id", "00000000000000000000000000000001"]));
     flink.with(|cluster| cluster.cancel_job("00000000000000000000000000000001"));
     says(&sandbox.run(&["drift"]), "`tidegate logs 'my job'` shows why");
+}
+
+/// Two branches of one run, and one job.
+fn twice(sandbox: &Sandbox) {
+    let text = "let made = run::parallel_map([\"steady\", \"steady\"], |name| {\n\
+                let spec = job::sql(name, #{ template: \"job.sql\", vars: #{ least: 2 }, checkpointing: #{ interval: \"1s\" } });\n\
+                spec.deploy().attempt\n});\nprint(made);\n";
+    std::fs::write(sandbox.path().join("scripts/twice.rhai"), text).unwrap();
+}
+
+#[test]
+fn branches_of_one_run_take_turns_with_a_job() {
+    let (flink, sandbox) = stage();
+    twice(&sandbox);
+    flink.fault("POST", "/stop", 1, Fault::DelayBefore(Duration::from_millis(500)));
+    let ended = sandbox.run(&["run", "twice"]);
+    done(&ended);
+    says(&ended, "[2, 2]");
+    says(&ended, "steady: another branch of this run works on it; waiting for that");
+    assert!(lives_from(&flink).is_some());
+    assert_eq!(flink.executions().len(), 2);
+}
+
+#[test]
+fn branches_that_took_turns_when_they_were_killed_go_on() {
+    let (flink, sandbox) = stage();
+    twice(&sandbox);
+    flink.fault("POST", "/run", 1, Fault::HoldAfter);
+    let mut process = sandbox.start(&["run", "twice"], None);
+    flink.wait_for_processed("POST", "/run", 2);
+    process.kill();
+    flink.release();
+    let ended = sandbox.run(&["resume", "r2"]);
+    done(&ended);
+    says(&ended, "[2, 2]");
+    assert!(lives_from(&flink).is_some());
+    assert_eq!(flink.executions().len(), 2);
 }
