@@ -608,6 +608,27 @@ r"#;
     }
 
     #[test]
+    fn a_thrown_map_is_caught_with_all_that_an_error_has() {
+        let script = r#"fn stale() { throw #{ code: "orders.stale", message: "old" }; }
+let r = [];
+try { stale(); } catch (e) { r += [e.code, e.hint, e.causes, e.data]; }
+try { try { stale(); } catch (e) { e.hint = "look"; throw e; } } catch (again) { r += [again.hint, again.data]; }
+try { stale(); } catch (e) { r += [1].map(|x| e.causes); }
+let own = #{ code: "orders.stale", message: "no error" };
+r += [own.len()];
+r"#;
+        assert_eq!(text(main_of(script)), r#"["orders.stale", (), [], #{}, "look", #{}, [], 2]"#);
+    }
+
+    #[test]
+    fn a_map_that_was_caught_and_thrown_again_is_shown_as_it_was_thrown() {
+        let thrown = "throw #{ code: \"orders.stale\", message: \"old\" };";
+        let again = format!("try {{ {thrown} }} catch (e) {{ if e.hint == () {{ throw e; }} }}");
+        let error = main_of(Box::leak(again.into_boxed_str())).unwrap_err();
+        assert_eq!((error.code_name(), error.hint_text(), error.data().len()), ("orders.stale", None, 0));
+    }
+
+    #[test]
     fn a_thrown_map_needs_what_a_catch_reads() {
         insta::assert_snapshot!(report(main_of("throw #{ reason: 1 };")), @r"
         error[script.syntax]: a thrown map needs `code` and `message`

@@ -17,6 +17,7 @@ use crate::base::{Error, Result, code, computing};
 use crate::model::attempt::StepKey;
 use crate::model::class::Class;
 use crate::model::git_address::Address;
+use crate::ops::commands;
 use crate::ops::effect::{Acting, Call as EffectCall};
 
 /// A parameter of a host function.
@@ -330,7 +331,8 @@ pub fn journaled(call: &mut Call<'_>, body: &mut dyn FnMut(&mut Call<'_>, &Actin
     let scope = call.scope.clone();
     if host.planner.is_some() {
         let key = StepKey { run: 0, path: scope.path.to_string(), sequence: scope.next() };
-        return body(call, &Acting { key, recovering: false, begun_at: 0 });
+        let result = body(call, &Acting { key, recovering: false, begun_at: 0 });
+        return commands::in_result(&host.services, &host.environment.name, result);
     }
     if let Some(confirm) = &host.confirm
         && matches!(call.function.class, Class::Set | Class::Keyed | Class::Tagged | Class::Opaque)
@@ -351,7 +353,9 @@ pub fn journaled(call: &mut Call<'_>, body: &mut dyn FnMut(&mut Call<'_>, &Actin
         column: position.position().unwrap_or(0),
     };
     let sequence = scope.next();
-    let result = host.journal()?.perform(&scope.path, sequence, &effect, |acting| body(call, acting));
+    let result = host.journal()?.perform(&scope.path, sequence, &effect, |acting| {
+        commands::in_result(&host.services, &host.environment.name, body(call, acting))
+    });
     // A script that goes on looking and acting is no endless computation.
     computing::begin();
     result

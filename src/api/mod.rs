@@ -24,7 +24,7 @@ mod marked;
 pub mod opts;
 pub mod params;
 pub mod planner;
-mod raised;
+pub(crate) mod raised;
 pub mod run;
 mod run_approve;
 mod run_defer;

@@ -5,11 +5,28 @@ use rhai::{Dynamic, EvalAltResult, Map};
 use super::throw::ScriptError;
 use crate::base::{Error, code};
 
+/// Whether a map that a script threw lacks something that every error has.
+pub(crate) fn lacks(map: &Map) -> bool {
+    let has = |name: &str| map.contains_key(name);
+    has("code") && has("message") && !(has("hint") && has("data") && has("causes"))
+}
+
+/// Gives a map what it lacks of an error, empty.
+pub(crate) fn complete(map: &mut Map) {
+    for (name, value) in [("hint", Dynamic::UNIT), ("data", Map::new().into()), ("causes", rhai::Array::new().into())] {
+        map.entry(name.into()).or_insert(value);
+    }
+}
+
 /// What `catch (e)` gets for the exception.
 pub(super) fn caught(error: &EvalAltResult) -> Dynamic {
     let error = error.unwrap_inner();
     if let EvalAltResult::ErrorRuntime(value, _) = error {
-        return value.clone();
+        let mut value = value.clone();
+        if let Some(mut map) = value.write_lock::<Map>().filter(|map| lacks(map)) {
+            complete(&mut map);
+        }
+        return value;
     }
     // As Rhai itself makes it.
     let name = format!("{error:?}");
@@ -107,6 +124,14 @@ mod tests {
         let error = with_cause(raised("throw #{ code: \"my.own\", message: \"bad\" }"), "tried twice");
         let causes = caught(&error).read_lock::<Map>().unwrap()["causes"].to_string();
         assert_eq!(causes, "[\"tried twice\"]");
+    }
+
+    #[test]
+    fn a_thrown_map_is_handed_on_with_all_that_an_error_has() {
+        let value = caught(&raised("throw #{ code: \"my.own\", message: \"bad\", hint: \"do\" }"));
+        let map = value.read_lock::<Map>().unwrap();
+        assert!(map["causes"].is_array() && map["data"].is_map() && map["hint"].to_string() == "do", "{map:?}");
+        assert_eq!(caught(&raised("throw #{ a: 1 }")).to_string(), "#{\"a\": 1}");
     }
 
     #[test]

@@ -193,6 +193,18 @@ impl Error {
         self
     }
 
+    /// Rewrites what tidegate says itself: the message, the causes and the hint.
+    #[must_use]
+    pub fn map_words(mut self, rewrite: &dyn Fn(&str) -> String) -> Self {
+        let inner = &mut self.inner;
+        inner.message = rewrite(&inner.message);
+        for cause in &mut inner.causes {
+            *cause = rewrite(cause);
+        }
+        inner.hint = inner.hint.as_deref().map(rewrite);
+        self
+    }
+
     /// Renames the files of its places.
     #[must_use]
     pub fn map_files(mut self, rename: &dyn Fn(&str) -> String) -> Self {

@@ -29,6 +29,15 @@ pub fn cut(text: &str, longest: usize) -> String {
     }
 }
 
+/// A text as one word of a POSIX shell, quoted where it needs that.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -36,6 +45,15 @@ mod tests {
         let counted = |number| (super::counted(number, "process"), super::counted(number, "file"));
         assert_eq!(counted(1), ("1 process".to_owned(), "1 file".to_owned()));
         assert_eq!(counted(2), ("2 processes".to_owned(), "2 files".to_owned()));
+    }
+
+    #[test]
+    fn words_of_a_shell_are_quoted_where_they_need_it() {
+        for (text, word) in
+            [("orders-2.x", "orders-2.x"), ("", "''"), ("a b", "'a b'"), ("$x'y", "'$x'\\''y'"), ("é", "'é'")]
+        {
+            assert_eq!(super::shell_word(text), word);
+        }
     }
 
     #[test]

@@ -360,3 +360,21 @@ pub enum RunsCommand {
         json: bool,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use crate::ops::commands;
+    use clap::CommandFactory;
+
+    /// Else a message names a command that acts in another environment.
+    #[test]
+    fn every_command_that_takes_a_job_of_an_environment_is_known_to_messages() {
+        let has = |command: &clap::Command, name: &str| command.get_arguments().any(|one| one.get_id() == name);
+        let of_job = |command: &&clap::Command| (has(command, "job") || has(command, "of")) && has(command, "env");
+        let arguments = Arguments::command();
+        let mut names: Vec<&str> = arguments.get_subcommands().filter(of_job).map(clap::Command::get_name).collect();
+        names.sort_unstable();
+        assert_eq!(names, commands::OF_JOB);
+    }
+}

@@ -33,7 +33,7 @@ pub async fn adopt(
     id: &str,
 ) -> Result<Value> {
     let identity = services.identity(environment, name);
-    let _lock = lock(services, &identity)?;
+    let _lock = lock(services, &identity).await?;
     let connection = services.clusters.connect(cluster, Start::No).await?;
     let mut listed = connection.jobs().await?;
     let is_namesake = running(&connection, &listed, id)?.name == name;

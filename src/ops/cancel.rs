@@ -18,6 +18,7 @@ use crate::drivers::flink::Cancellation;
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
 use crate::model::run::Run;
+use crate::store::JobRow;
 
 /// How long to wait for the end: after three minutes (`task.cancellation.timeout`) Flink ends the TaskManager of a task that does
 /// not.
@@ -41,10 +42,10 @@ pub async fn cancel(services: &Services, run: &Run, acting: &Acting, environment
         .store
         .job(environment, name)?
         .ok_or_else(|| super::wait::job_not_found(services, environment, name))?;
-    let _lock = lock(services, &services.identity(environment, name))?;
+    let _lock = lock(services, &services.identity(environment, name)).await?;
     superseded(services, &job, acting, "stopped")?;
     // What is desired is recorded first: whatever happens now, nobody brings the job back.
-    services.store.set_desired(run, job.id, "stopped")?;
+    services.store.set_desired(run, job.id, ended(&job))?;
     let newest = settled(services, environment, name, job.id).await?;
     let answer = |state: &str, did: &str, checkpoint: Option<&str>| json!({ "name": name, "environment": environment, "attempt": newest.number, "id": newest.flink_id, "state": state, "action": did, "checkpoint": checkpoint, "restored_from": newest.restored_from });
     if newest.submission != Submission::Accepted {
@@ -74,6 +75,11 @@ pub async fn cancel(services: &Services, run: &Run, acting: &Acting, environment
         services.clusters.progress(&format!("{name}: {told}"));
     }
     Ok(answer(&end.state, if end.asked { "cancelled" } else { "nothing" }, end.checkpoint.as_deref()))
+}
+
+/// What is desired of a job that is to end. One that was removed is not listed again for it.
+pub(super) fn ended(job: &JobRow) -> &'static str {
+    if job.desired == "absent" { "absent" } else { "stopped" }
 }
 
 /// The newest attempt of a job, once it is known whether its submission arrived.
@@ -160,7 +166,7 @@ pub async fn end(
         if begun.elapsed() >= PATIENCE {
             let message = format!("`{name}` is {state}, and has not ended after {}", duration::show(PATIENCE));
             return Err(Error::new(&code::RUN_UNKNOWN_OUTCOME, message)
-                .hint("Flink was asked to cancel it, and goes on trying: `tidegate logs` may tell what its tasks do; when it has ended, `tidegate resume RUN` goes on"));
+                .hint(format!("Flink was asked to cancel it, and goes on trying: `tidegate logs {name}` may tell what its tasks do; when it has ended, `tidegate resume RUN` goes on")));
         }
         if begun.elapsed() >= SLOW && !told {
             told = true;

@@ -169,8 +169,16 @@ impl Clusters {
                 }
             },
         };
-        let is_local = matches!(self.definition(name)?, Definition::Local(_));
-        Ok(Connection::new(name, Client::new(&url)?, is_local))
+        let client = Client::new(&url)?;
+        Ok(match self.definition(name)? {
+            Definition::Session { .. } => Connection::new(name, client, false),
+            Definition::Local(_) => {
+                let remedy = format!(
+                    "`tidegate cluster status {name}` shows what runs of it, and `tidegate cluster up {name}` starts what is missing"
+                );
+                Connection::new(name, client.with_remedy(remedy), true)
+            }
+        })
     }
 
     /// A local cluster that is down, as it would be right after its start.

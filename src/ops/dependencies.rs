@@ -17,7 +17,7 @@ use crate::model::coordinates::{Coordinates, Exclusion};
 use crate::model::dependency::{Closure, ClosureFile, Dependency, LeftOut, sorted};
 use crate::model::dependency_lock::{DependencyLock, FILE};
 use crate::model::provided;
-use crate::store::Lock;
+use crate::store::{Lock, is_own};
 
 /// The longest `tidegate.lock`, in bytes.
 const LONGEST_LOCK: u64 = 16 << 20;
@@ -135,7 +135,8 @@ async fn turn(services: &Services) -> Result<Lock> {
             Err(error) if !error.is(&code::STATE_LOCKED) => return Err(error),
             Err(error) => {
                 if !told {
-                    services.clusters.progress(&format!("waiting for another job's dependencies: {error}"));
+                    let who = if is_own(&error) { "another branch of this run".to_owned() } else { error.to_string() };
+                    services.clusters.progress(&format!("waiting for another job's dependencies: {who}"));
                     told = true;
                 }
                 // The kernel has no waiting that can be cancelled.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use self::looks::{Look, Looks};
 use self::strays::Known;
+use super::commands;
 use super::ledger;
 use super::services::Services;
 use super::standing::submitted_spec;
@@ -16,7 +17,7 @@ use super::unsettled;
 use crate::base::{Error, Result, clock, code, counted, duration};
 use crate::model::attempt::{Attempt, Submission};
 use crate::model::job_status::is_terminal;
-use crate::model::running_configuration;
+use crate::model::{revision, running_configuration};
 use crate::store::{Execution, JobRow};
 
 /// After how many of its intervals without a checkpoint a job is said to be stalled, and the least time for that.
@@ -103,6 +104,9 @@ pub async fn drift(services: &Services, environment: Option<&str>) -> Result<Vec
             hint: hint(error),
         });
     }
+    for one in found.iter_mut().filter(|one| !one.environment.is_empty()) {
+        one.hint = commands::whole(services, &one.environment, &one.hint);
+    }
     Ok(found)
 }
 
@@ -139,9 +143,15 @@ async fn of_job(
         let is_over = matches!(newest.submission, Submission::Refused | Submission::GivenUp);
         if is_over && job.desired == "running" && nothing_runs {
             let how = newest.submission.answered();
-            let hint = format!(
-                "`tidegate history {name}` shows what ran before, and `tidegate rollback {name}` goes back to it"
-            );
+            let attempts = services.store.attempts(job.id)?;
+            let ran = attempts.iter().any(|attempt| attempt.submission == Submission::Accepted);
+            let hint = match revision::before(&services.store.revisions(job.id)?, &attempts) {
+                Some(_) => format!(
+                    "`tidegate history {name}` shows what ran before, and `tidegate rollback {name}` goes back to it"
+                ),
+                None if ran => format!("`tidegate start {name}` starts it again"),
+                None => "nothing of it ran before: deploy it again when what stood against it is mended".to_owned(),
+            };
             say("missing", format!("it should run, and attempt {number} {how}"), hint);
         }
         return Ok(());

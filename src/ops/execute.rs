@@ -18,7 +18,7 @@ use crate::model::run::Run;
 /// # Errors
 /// `job.twin` where the job lives already, and those of [`deploy::bring`].
 pub async fn start(services: &Services, run: &Run, acting: &Acting, spec: &JobSpec) -> Result<Attempt> {
-    let _lock = lock(services, &spec.identity)?;
+    let _lock = lock(services, &spec.identity).await?;
     let connection = services.clusters.connect(&spec.cluster, Start::IfDown).await?;
     deploy::settle(services, &connection, spec).await?;
     if let Some(own) = services.store.attempt_of_step(&acting.key)?

@@ -101,14 +101,15 @@ pub(super) fn whole(one: &Snapshot) -> bool {
     one.status == SnapshotStatus::Completed && one.path.as_deref().is_some_and(|path| !checkpoint_folder::is_gone(path))
 }
 
+/// Whether a snapshot can be started from. Of what Flink has replaced only that is there which is seen.
+pub(super) fn is_kept(one: &Snapshot) -> bool {
+    let seen = || one.path.as_deref().and_then(checkpoint_folder::written_at).is_some();
+    whole(one) || (one.status == SnapshotStatus::Subsumed && seen())
+}
+
 /// The newest state before one that is gone: as recorded, or beside it in its folder.
 fn older(recorded: &[Snapshot], gone: &str, order: (u32, Millis)) -> Option<Older> {
-    // Of what Flink has replaced only that is there which is seen.
-    let is_kept = |one: &&Snapshot| {
-        let seen = one.path.as_deref().and_then(checkpoint_folder::written_at).is_some();
-        whole(one) || (one.status == SnapshotStatus::Subsumed && seen)
-    };
-    let earlier = recorded.iter().filter(is_kept).filter(|one| (one.attempt, one.taken_at()) < order);
+    let earlier = recorded.iter().filter(|one| is_kept(one)).filter(|one| (one.attempt, one.taken_at()) < order);
     let known =
         earlier.filter_map(|one| Some(Older { attempt: one.attempt, taken: one.taken_at(), path: one.path.clone()? }));
     let beside = gone.rsplit_once("/chk-").and_then(|(folder, _)| folder.rsplit_once('/')).and_then(|(root, id)| {

@@ -8,7 +8,7 @@ use super::services::Services;
 use super::standing::revision_spec;
 use super::wait::job_not_found;
 use crate::base::{Error, Result, clock, code, counted};
-use crate::model::attempt::Submission;
+use crate::model::attempt::{Attempt, Submission};
 use crate::model::revision::{Revision, changed_secrets};
 use crate::model::spec_difference;
 
@@ -54,7 +54,7 @@ pub fn attempts(services: &Services, environment: &str, name: &str) -> Result<Ve
                 "submission": attempt.submission.name(),
                 "restored_from": attempt.restored_from,
                 "verdict": attempt.verdict,
-                "end": attempt.end_state,
+                "end": end(attempt, &attempts),
                 "ended_at": attempt.ended_at.map(clock::short),
                 "ended_by": attempt.end_asked_by,
                 "id": attempt.flink_id,
@@ -64,6 +64,21 @@ pub fn attempts(services: &Services, environment: &str, name: &str) -> Result<Ve
         before = Some(revision);
     }
     Ok(rows)
+}
+
+/// How an attempt ended. Of one whose end nobody saw a later one that was accepted tells that it cannot live: then it is called as a
+/// listing of the jobs called it.
+fn end(attempt: &Attempt, attempts: &[Attempt]) -> Option<String> {
+    let accepted = |one: &&Attempt| one.submission == Submission::Accepted;
+    let later = attempts.iter().filter(accepted).find(|later| later.number > attempt.number);
+    match (&attempt.end_state, later) {
+        (Some(end), _) => Some(end.clone()),
+        (None, Some(later)) if accepted(&attempt) => {
+            let is_same = later.cluster == attempt.cluster && later.incarnation == attempt.incarnation;
+            Some(if is_same { "ENDED UNSEEN" } else { "VANISHED" }.to_owned())
+        }
+        (None, _) => None,
+    }
 }
 
 /// The script line of a step, or what is known of its run.

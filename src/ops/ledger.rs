@@ -29,6 +29,12 @@ pub async fn look(services: &Services, connection: &Connection, attempt: &Attemp
     Ok(checkpoints)
 }
 
+/// Whether an execution can be gone on from: from what it took itself, or was started from.
+pub fn can_go_on(seen: &Checkpoints) -> bool {
+    let restored = seen.latest.restored.as_ref().and_then(|restored| restored.external_path.as_ref());
+    restored.is_some() || Newest::own(seen).iter().any(|own| !own.is_gone)
+}
+
 /// How long Flink may take to say whether it takes checkpoints of a job that it has just accepted.
 const PATIENCE: Duration = Duration::from_secs(5);
 

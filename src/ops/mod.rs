@@ -9,6 +9,7 @@ pub mod cancel;
 pub mod capability;
 pub mod class_path;
 pub mod cluster;
+pub mod commands;
 pub mod connection;
 mod damaged;
 pub mod decide;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cluster::Start;
+use super::commands;
 use super::services::Services;
 use super::unsettled;
 use crate::base::{Result, clock};
@@ -99,6 +100,7 @@ fn half_done(services: &Services, job: &JobRow, attempt: &Attempt, state: &str) 
     let Some(run) = unsettled::stopped(services, attempt)?.and_then(|stopped| stopped.run) else { return Ok(None) };
     let goes_on = unsettled::goes_on(services, Some(run))?;
     let goes_on = goes_on.unwrap_or_else(|| format!("`tidegate start {}` goes on from its savepoint", job.name));
+    let goes_on = commands::whole(services, &job.environment, &goes_on);
     Ok(Some(format!("run r{run} stopped it, and started nothing since: {goes_on}")))
 }
 

@@ -13,7 +13,7 @@ use crate::base::{Error, Result, code, duration, process, suggest};
 use crate::drivers::git::{self, Access, Login, Mirror, Part, Progress, Proof};
 use crate::model::git_address::Address;
 use crate::model::git_project::{Credentials, GitProject, Key, Wanted};
-use crate::store::Lock;
+use crate::store::{Lock, is_own};
 
 /// How often a lock is looked at again.
 const POLL: Duration = Duration::from_millis(100);
@@ -188,8 +188,14 @@ pub(super) async fn wait_for_lock(services: &Services, name: &str, what: &str) -
                 if u32::try_from(holder).is_ok_and(process::is_stopped) {
                     return Err(error);
                 }
-                if !std::mem::replace(&mut told, true) && holder != u64::from(std::process::id()) {
-                    services.clusters.progress(&format!("process {holder} {what}; waiting for it"));
+                if !std::mem::replace(&mut told, true) {
+                    let who = match holder {
+                        _ if is_own(&error) => "another branch of this run".to_owned(),
+                        // It has just taken the lock, and not said yet who it is.
+                        0 => "another process".to_owned(),
+                        holder => format!("process {holder}"),
+                    };
+                    services.clusters.progress(&format!("{who} {what}; waiting for it"));
                 }
                 tokio::time::sleep(POLL).await;
             }

@@ -46,7 +46,7 @@ pub async fn prune(
     age: Duration,
 ) -> Result<Vec<Value>> {
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
-    let _lock = lock(services, &services.identity(environment, name))?;
+    let _lock = lock(services, &services.identity(environment, name)).await?;
     let mut gone = Vec::new();
     let candidates = candidates(services, environment, name, count, age)?;
     if candidates.is_empty() {

@@ -69,7 +69,10 @@ fn with_diagnosis(services: &Services, mut error: Error, spec: &JobSpec, diagnos
     }
     let near = diagnosis.missing_class().and_then(|missing| near_class(services, spec, missing));
     match near.as_ref().or(diagnosis.hint.as_ref()) {
-        Some(hint) => error.hint(hint.clone()),
+        // Who read Flink's answer did not know whose it is.
+        Some(hint) => {
+            error.hint(hint.replace("`tidegate rollback`", &format!("`tidegate rollback {}`", spec.identity.job)))
+        }
         None => error,
     }
 }

@@ -17,7 +17,7 @@ use crate::model::run::Run;
 pub async fn remove(services: &Services, run: &Run, acting: &Acting, environment: &str, name: &str) -> Result<Value> {
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
     // Held until the end: a deploy in between would leave a job running that is desired to be absent.
-    let _lock = lock(services, &services.identity(environment, name))?;
+    let _lock = lock(services, &services.identity(environment, name)).await?;
     let facts = stop::locked(services, run, acting, &job).await?;
     services.store.set_desired(run, job.id, "absent")?;
     Ok(facts)

@@ -181,7 +181,7 @@ async fn all_tasks_run(services: &Services, connection: &Connection, attempt: &A
                 &code::SAVEPOINT_FAILED,
                 format!("no savepoint of `{name}` can be taken: it is {state}, and {running} of its {total} tasks run"),
             )
-            .hint(way_on::not_asked_for()));
+            .hint(way_on::not_asked_for(services, connection, attempt, name).await));
         }
         if !told {
             services.clusters.progress(&format!(
@@ -243,8 +243,8 @@ async fn drive(
             }
             Ok(Step::Failed(causes)) => {
                 let hint = match snapshot.kind {
-                    SnapshotKind::Stop => way_on::after_failed_stop(connection, attempt).await,
-                    _ => "the job was left as it is; `tidegate logs` shows what its tasks say".to_owned(),
+                    SnapshotKind::Stop => way_on::after_failed_stop(services, connection, attempt, name).await,
+                    _ => format!("the job was left as it is; `tidegate logs {name}` shows what its tasks say"),
                 };
                 let error = failed(name, snapshot.kind, &causes).hint(hint);
                 let error = error.map_texts(&|text| services.secrets.mask(text));
@@ -386,7 +386,9 @@ async fn wait_for_end(
                 &code::RUN_UNKNOWN_OUTCOME,
                 format!("the savepoint of `{name}` is whole, and the job is {state} and has not ended after 60 s"),
             )
-            .hint("look at what it does with `tidegate logs`; `tidegate resume RUN` goes on when it has ended"));
+            .hint(format!(
+                "look at what it does with `tidegate logs {name}`; `tidegate resume RUN` goes on when it has ended"
+            )));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

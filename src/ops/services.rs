@@ -17,6 +17,8 @@ use crate::store::Store;
 pub struct Services {
     /// `name:` of the workspace.
     pub workspace: String,
+    /// The environment of a command that names none; none where such a command is refused.
+    pub default_environment: Option<String>,
     /// Its files.
     pub folder: Folder,
     /// The files that scripts may read.

@@ -43,7 +43,7 @@ pub async fn deploy(
     spec: &JobSpec,
     options: &Options,
 ) -> Result<Value> {
-    let _lock = lock(services, &spec.identity)?;
+    let _lock = lock(services, &spec.identity).await?;
     let Some(gate) = &options.stable else {
         return deploy::bring(services, run, acting, spec, options, &Intent::DEPLOY).await;
     };

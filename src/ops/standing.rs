@@ -1,5 +1,7 @@
 //! How a job stands on its cluster: looked at by the deploy that acts, and by the plan that only tells.
 
+use std::time::Duration;
+
 use super::cluster::Start;
 use super::connection::Connection;
 use super::effect::Acting;
@@ -10,16 +12,38 @@ use crate::model::identity::Identity;
 use crate::model::job_spec::JobSpec;
 use crate::model::job_status::{Listed, is_terminal};
 use crate::model::revision::{Revision, SecretMarks, changed_secrets};
-use crate::store::{Decision, JobRow, Lock};
+use crate::store::{Decision, JobRow, Lock, is_own};
 
-/// Takes the job's lock: two tidegates never work on one job at once.
-pub(super) fn lock(services: &Services, identity: &Identity) -> Result<Lock> {
-    services.store.try_lock(&format!("job-{}", identity.prefix())).map_err(|error| {
-        let hint = error.hint_text().unwrap_or("wait until it has ended").to_owned();
-        Error::new(&code::STATE_LOCKED, format!("another tidegate works on the job `{}`", identity.job))
-            .caused_by(error)
-            .hint(hint)
-    })
+/// How often a lock is tried that another branch of the run holds.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Takes the job's lock: two tidegates never work on one job at once. Branches of one run take turns: each call holds the lock of one
+/// job alone, and gives it back at its end.
+///
+/// # Errors
+/// `state.locked`, `state.*`.
+pub(super) async fn lock(services: &Services, identity: &Identity) -> Result<Lock> {
+    let name = format!("job-{}", identity.prefix());
+    let mut told = false;
+    loop {
+        match services.store.try_lock(&name) {
+            Err(error) if is_own(&error) => {
+                if !std::mem::replace(&mut told, true) {
+                    services.clusters.progress(&format!(
+                        "{}: another branch of this run works on it; waiting for that",
+                        identity.job
+                    ));
+                }
+                tokio::time::sleep(POLL).await;
+            }
+            Err(error) if error.is(&code::STATE_LOCKED) => {
+                let hint = error.hint_text().unwrap_or("wait until it has ended").to_owned();
+                let message = format!("another tidegate works on the job `{}`", identity.job);
+                return Err(Error::new(&code::STATE_LOCKED, message).caused_by(error).hint(hint));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// The one live execution of the job in the cluster's list, if there is one.
@@ -240,19 +264,21 @@ pub(super) fn twin_elsewhere(spec: &JobSpec, listing: &Listed, home: &Connection
     .hint("look at both, and cancel the one that should not be there with Flink's own tools")
 }
 
-/// The refusal to deploy another spec over a running job.
-pub(super) fn changed(spec: &JobSpec, attempt: &Attempt) -> Error {
-    let differences =
-        serde_json::from_str::<JobSpec>(&attempt.spec).map(|old| spec.differences(&old)).unwrap_or_default();
-    Error::new(
-        &code::JOB_CHANGED,
-        format!(
-            "`{}` runs as attempt {} with another spec: {} changed",
-            spec.identity.job,
-            attempt.number,
-            differences.join(", ")
-        ),
-    )
+/// In what a spec differs from the one that runs; nothing where it is the same job, as in a restart.
+pub(super) fn changed(spec: &JobSpec, attempt: &Attempt) -> Option<Error> {
+    let old = serde_json::from_str::<JobSpec>(&attempt.spec).ok()?;
+    let differences = spec.differences(&old);
+    (!differences.is_empty()).then(|| {
+        Error::new(
+            &code::JOB_CHANGED,
+            format!(
+                "`{}` runs as attempt {} with another spec: {} changed",
+                spec.identity.job,
+                attempt.number,
+                differences.join(", ")
+            ),
+        )
+    })
 }
 
 /// The spec that an attempt of a job was submitted with.

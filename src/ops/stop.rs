@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cancel::settled;
+use super::cancel::{ended, settled};
 use super::cluster::Start;
 use super::effect::Acting;
 use super::gone::{self, Seen};
@@ -27,7 +27,7 @@ use crate::store::JobRow;
 /// `job.not_found`, `job.superseded`, and those of [`savepoint::stop`].
 pub async fn stop(services: &Services, run: &Run, acting: &Acting, environment: &str, name: &str) -> Result<Value> {
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
-    let _lock = lock(services, &services.identity(environment, name))?;
+    let _lock = lock(services, &services.identity(environment, name)).await?;
     locked(services, run, acting, &job).await
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn locked(services: &Services, run: &Run, acting: &Acting, job:
     let (environment, name) = (job.environment.as_str(), job.name.as_str());
     superseded(services, job, acting, "stopped")?;
     let before = job.desired.as_str();
-    services.store.set_desired(run, job.id, "stopped")?;
+    services.store.set_desired(run, job.id, ended(job))?;
     let stopped = newest_stopped(services, run, environment, name, job.id).await;
     if let Err(error) = &stopped
         && (error.is(&code::SAVEPOINT_FAILED) || error.is(&code::SAVEPOINT_NO_FOLDER) || error.is(&code::FLINK_VERSION))

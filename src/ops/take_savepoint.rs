@@ -19,7 +19,7 @@ use crate::model::run::Run;
 /// `job.not_found`, `job.ended`, and those of [`savepoint::take`].
 pub async fn take(services: &Services, run: &Run, acting: &Acting, environment: &str, name: &str) -> Result<Value> {
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
-    let _lock = lock(services, &services.identity(environment, name))?;
+    let _lock = lock(services, &services.identity(environment, name)).await?;
     let newest = settled(services, environment, name, job.id).await?;
     if newest.submission != Submission::Accepted || newest.end_state.is_some() {
         let how = newest.end_state.as_deref().unwrap_or_else(|| newest.submission.name());

@@ -9,6 +9,7 @@ use super::savepoint;
 use super::services::Services;
 use super::standing::{changed, submitted_spec};
 use super::state_guard;
+use super::way_on;
 use crate::base::{Error, Result, code};
 use crate::model::attempt::Attempt;
 use crate::model::job_spec::JobSpec;
@@ -56,11 +57,19 @@ pub async fn check(
         loss_is_allowed: state_guard::is_abandoned(attempt, options.allow_state_loss.as_deref()),
     };
     let refused = |why: &str| {
-        Error::new(&code::JOB_UPGRADE_BLOCKED, format!("`{name}` cannot be upgraded with `{}`: {why}", mode.name()))
-            .caused_by(changed(spec, attempt))
-            .with("attempt", attempt.number)
+        let message = format!("`{name}` cannot be upgraded with `{}`: {why}", mode.name());
+        let error = Error::new(&code::JOB_UPGRADE_BLOCKED, message).with("attempt", attempt.number);
+        changed(spec, attempt).into_iter().fold(error, |error, why| error.caused_by(why))
     };
-    let ending = ending(mode, running).map_err(|blocked| refused(&blocked.why).hint(blocked.hint))?;
+    let ending = match ending(mode, running) {
+        Ok(ending) => ending,
+        Err(blocked) => {
+            // A savepoint needs all tasks, too.
+            let is_stuck = !running.is_batch && last.is_none() && !all_tasks_run(connection, attempt).await?;
+            let hint = if is_stuck { way_on::of_stuck(name, attempt, mode) } else { blocked.hint };
+            return Err(refused(&blocked.why).hint(hint));
+        }
+    };
     let last = last.filter(|_| mode == Mode::LastState);
     // Cancelled, it would be gone with what it knows: only the job itself still has its state.
     if let Some(gone) = last.as_ref().filter(|last| last.is_gone()) {
@@ -69,6 +78,10 @@ pub async fn check(
         ));
     }
     Ok(Prospect { ending, note: last.and_then(|last| last.told()) })
+}
+
+async fn all_tasks_run(connection: &Connection, attempt: &Attempt) -> Result<bool> {
+    Ok(connection.listed(&attempt.flink_id).await?.is_some_and(|seen| seen.really_running()))
 }
 
 /// Ends it, and returns when it has ended and its newest state is recorded.

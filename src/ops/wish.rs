@@ -69,7 +69,7 @@ pub async fn perform(
     wish: Wish,
     options: &Options,
 ) -> Result<Value> {
-    let _lock = lock(services, &services.identity(environment, name))?;
+    let _lock = lock(services, &services.identity(environment, name)).await?;
     let job = services.store.job(environment, name)?.ok_or_else(|| job_not_found(services, environment, name))?;
     if matches!(wish, Wish::Rollback { matching: true, .. }) {
         rewind::look(services, &job).await?;

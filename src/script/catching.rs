@@ -1,18 +1,46 @@
 //! What `catch (e)` sees: `e.code` and `e.message` for errors of host functions, of Rhai, and texts thrown by scripts.
 //!
 //! Host errors and texts get getters. Rhai's own errors arrive as maps, which have none, so the missing entries are
-//! added when the variable is read. A map that a script throws stays as it is: [`super::lints`] asks for its entries.
+//! added when the variable is read. [`super::lints`] asks for `code` and `message` of a map that a script throws; the rest is added, empty,
+//! where a variable that a `catch` names is read.
 
-use rhai::{Dynamic, Engine, EvalContext, ImmutableString, Map};
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rhai::{AST, ASTNode, Dynamic, Engine, EvalContext, Expr, ImmutableString, Map, Stmt};
 use serde_json::Value;
 
 use super::unknown;
 use super::words;
+use crate::api::raised;
 use crate::api::throw::{ScriptError, Thrown};
 use crate::base::code;
 
-/// Registers the error type, its getters, and the reading of Rhai's own errors.
-pub(super) fn register(engine: &mut Engine) {
+/// The names that the scripts of a run give to what they catch.
+#[derive(Clone, Default)]
+pub(super) struct CatchNames(Arc<RwLock<BTreeSet<String>>>);
+
+impl CatchNames {
+    /// Takes those of a script.
+    pub(super) fn learn(&self, ast: &AST) {
+        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        ast.walk(&mut |path| {
+            if let Some(ASTNode::Stmt(Stmt::TryCatch(parts, _))) = path.last()
+                && let Expr::Variable(variable, ..) = &parts.expr
+            {
+                names.insert(variable.1.to_string());
+            }
+            true
+        });
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+}
+
+/// Registers the error type, its getters, and the reading of what is no such error; `names` may come to know names later.
+pub(super) fn register(engine: &mut Engine, names: CatchNames) {
     engine.register_type_with_name::<ScriptError>("error");
     engine.register_get("code", |error: &mut ScriptError| error.0.code_name().to_owned());
     engine.register_get("message", |error: &mut ScriptError| error.0.message().to_owned());
@@ -34,12 +62,22 @@ pub(super) fn register(engine: &mut Engine) {
 
     // Not deprecated, says Rhai, but volatile: the version is pinned, and the conformance tests hold what is used.
     #[allow(deprecated)]
-    engine.on_var(read);
+    engine.on_var(move |name, _, context| read(&names, name, context));
 }
 
-fn read(name: &str, _index: usize, context: EvalContext) -> Thrown<Option<Dynamic>> {
+fn read(names: &CatchNames, name: &str, mut context: EvalContext) -> Thrown<Option<Dynamic>> {
     let Some(value) = context.scope().get(name) else { return Ok(None) };
     if !value.is_map() {
+        return Ok(None);
+    }
+    if value.read_lock::<Map>().is_some_and(|map| raised::lacks(&map)) {
+        // In its place: a script may add to what it caught, and throw it again.
+        if names.has(name)
+            && let Some(value) = context.scope_mut().get_mut(name)
+            && let Some(mut map) = value.write_lock::<Map>()
+        {
+            raised::complete(&mut map);
+        }
         return Ok(None);
     }
     Ok(value.read_lock::<Map>().filter(|map| is_rhai_error(map)).map(|map| completed(&map)).map(Dynamic::from_map))
@@ -65,9 +103,7 @@ fn completed(map: &Map) -> Map {
     let mut map = map.clone();
     map.insert("code".into(), code.name.into());
     map.insert("message".into(), message.into());
-    for (name, value) in [("hint", Dynamic::UNIT), ("data", Map::new().into()), ("causes", rhai::Array::new().into())] {
-        map.entry(name.into()).or_insert(value);
-    }
+    raised::complete(&mut map);
     map
 }
 

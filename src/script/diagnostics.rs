@@ -191,7 +191,11 @@ fn thrown(value: &Dynamic) -> Error {
             error = error.caused_by(shown(cause));
         }
     }
-    for (name, value) in map.iter().filter(|(name, _)| !matches!(name.as_str(), "message" | "hint" | "causes")) {
+    // Who catches a map finds a place for data in it, and may throw it again.
+    let is_empty =
+        |name: &str, value: &Dynamic| name == "data" && value.read_lock::<Map>().is_some_and(|map| map.is_empty());
+    let data = map.iter().filter(|(name, value)| !is_empty(name, value));
+    for (name, value) in data.filter(|(name, _)| !matches!(name.as_str(), "message" | "hint" | "causes")) {
         // What stands where codes do is the error's own; what is no code is data.
         if name != "code" || known.is_none() && !is_own {
             error = error.with(name, json(value, 8));

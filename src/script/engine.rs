@@ -9,6 +9,7 @@ use rhai::{
     Scope, Shared, Stmt, Token,
 };
 
+use super::catching::CatchNames;
 use super::limits::{self, Limits};
 use super::resolver::{Book, Resolver, Sources, unit_name};
 use super::{banned, bounded, catching, diagnostics, lints};
@@ -63,7 +64,12 @@ fn allow_env_var(engine: &mut Engine) {
 }
 
 /// An engine that knows all that scripts can use, and where scripts parse as they do for a run.
-pub(super) fn engine(modules: Vec<(String, Shared<Module>)>, global: Shared<Module>, limits: &Limits) -> Engine {
+pub(super) fn engine(
+    modules: Vec<(String, Shared<Module>)>,
+    global: Shared<Module>,
+    limits: &Limits,
+    caught: CatchNames,
+) -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(standard_package());
     engine.register_global_module(banned::module());
@@ -72,7 +78,7 @@ pub(super) fn engine(modules: Vec<(String, Shared<Module>)>, global: Shared<Modu
     for (name, module) in modules {
         engine.register_static_module(name, module);
     }
-    catching::register(&mut engine);
+    catching::register(&mut engine, caught);
 
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);
@@ -92,7 +98,8 @@ impl Interpreter {
     /// Builds the engine; some microseconds.
     pub fn new(setup: Setup) -> Self {
         let Setup { modules, global, sources, cancel, fatal, limits, print, tag } = setup;
-        let mut engine = engine(modules, global, &limits);
+        let book = Arc::new(Book::new(sources));
+        let mut engine = engine(modules, global, &limits, book.caught.clone());
         limits::watch(&mut engine, &limits, cancel, fatal.clone());
 
         let print = Arc::new(print);
@@ -100,7 +107,6 @@ impl Interpreter {
         engine.on_print(move |text| print(text, None, Position::NONE));
         engine.on_debug(move |text, source, position| debug(text, source, position));
 
-        let book = Arc::new(Book::new(sources));
         engine.set_module_resolver(Resolver(book.clone()));
         engine.set_default_tag(tag);
         Self { engine, book, fatal, limits }

@@ -13,7 +13,7 @@ use crate::api::params;
 use crate::api::planner::Entry;
 use crate::api::scope::finish;
 use crate::base::{Error, Result, code};
-use crate::ops::validate;
+use crate::ops::{commands, validate};
 
 /// What a script would do.
 #[derive(Debug)]
@@ -65,7 +65,8 @@ pub fn plan(
     let result = interpreter.execute_then(&ast, &mut Scope::new(), |engine, result| finish(engine, &top, result));
     setting.services.clusters.look_anew();
     let mask = |text: &str| setting.services.secrets.mask(text);
-    let error = result.err().map(|error| error.map_texts(&mask));
+    let told = |error: Error| commands::in_error(&setting.services, &environment.name, error.map_texts(&mask));
+    let error = result.err().map(told);
     let (end, error) = match error {
         Some(error) if error.is(&code::PLAN_ENDS) => (Some(error), None),
         Some(error) if error.is(&code::CANCELLED) => return Err(error),
@@ -76,7 +77,7 @@ pub fn plan(
     for entry in &mut entries {
         let text = texts.get(&entry.place.file);
         entry.place.excerpt = text.and_then(|text| excerpt(text, entry.place.line));
-        entry.change.blocked = entry.change.blocked.take().map(|error| error.map_texts(&mask));
+        entry.change.blocked = entry.change.blocked.take().map(told);
     }
     let lock = host.planner.as_ref().map(crate::api::planner::Planner::lock).unwrap_or_default();
     let projects = host.planner.as_ref().map(crate::api::planner::Planner::projects).unwrap_or_default();

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rhai::{AST, Engine, EvalAltResult, FnNamespace, Module, ModuleResolver, Position, Scope, Shared};
 
+use super::catching::CatchNames;
 use super::engine::{Import, imports};
 use super::lints;
 use crate::api::throw::{Thrown, raise_at};
@@ -146,11 +147,19 @@ pub(super) struct Book {
     /// Which script each anonymous function comes from: the closures of Rhai know only their name.
     closures: RwLock<BTreeMap<String, String>>,
     modules: Mutex<BTreeMap<String, Shared<Module>>>,
+    /// How the scripts call what they catch.
+    pub(super) caught: CatchNames,
 }
 
 impl Book {
     pub(super) fn new(sources: Arc<dyn Sources>) -> Self {
-        Self { sources, units: RwLock::default(), closures: RwLock::default(), modules: Mutex::default() }
+        Self {
+            sources,
+            units: RwLock::default(),
+            closures: RwLock::default(),
+            modules: Mutex::default(),
+            caught: CatchNames::default(),
+        }
     }
 
     pub(super) fn unit(&self, name: &str) -> Option<Arc<Unit>> {
@@ -217,6 +226,7 @@ impl Book {
     /// Takes a unit that was parsed elsewhere.
     pub(super) fn keep(&self, unit: Arc<Unit>) -> Result<Arc<Unit>> {
         self.know_closures(&unit)?;
+        self.caught.learn(&unit.ast);
         self.units.write().unwrap_or_else(PoisonError::into_inner).insert(unit.name.clone(), unit.clone());
         Ok(unit)
     }

@@ -1,18 +1,36 @@
 //! Kernel locks on files: held by a process, gone with it, never stale.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::Store;
 use super::open::cannot_write;
 use crate::base::{Error, Result, code, process};
+
+/// The locks that this process holds: the kernel does not tell whose a lock is, and the file tells it a moment too late.
+static OWN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// A lock that is held until it is dropped, or the process ends.
 #[derive(Debug)]
 pub struct Lock {
     // Closing the file gives the lock back.
     _file: File,
+    path: PathBuf,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        OWN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.path);
+    }
+}
+
+/// Whether what holds a lock is this very process: another branch of its run.
+pub fn is_own(error: &Error) -> bool {
+    error.is(&code::STATE_LOCKED)
+        && error.data().get("process").and_then(serde_json::Value::as_u64) == Some(std::process::id().into())
 }
 
 impl Store {
@@ -24,6 +42,10 @@ impl Store {
         let directory = self.directory().join("locks");
         std::fs::create_dir_all(&directory).map_err(|error| cannot_write(&directory, &error))?;
         let path = directory.join(name);
+        let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.contains(&path) {
+            return Err(held(name, Some(std::process::id())));
+        }
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -40,9 +62,10 @@ impl Store {
                     .and_then(|()| write!(file, "{}", std::process::id()))
                     .and_then(|()| file.flush());
                 written.map_err(|error| cannot_write(&path, &error))?;
-                Ok(Lock { _file: file })
+                own.insert(path.clone());
+                Ok(Lock { _file: file, path })
             }
-            Err(TryLockError::WouldBlock) => Err(held(name, &mut file)),
+            Err(TryLockError::WouldBlock) => Err(held(name, holder(&mut file))),
             Err(TryLockError::Error(error)) => Err(cannot_write(&path, &error)),
         }
     }
@@ -74,8 +97,7 @@ fn holder(file: &mut File) -> Option<u32> {
     file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok())
 }
 
-fn held(name: &str, file: &mut File) -> Error {
-    let holder = holder(file);
+fn held(name: &str, holder: Option<u32>) -> Error {
     let error = match holder {
         Some(holder) if process::is_stopped(holder) => {
             Error::new(&code::STATE_LOCKED, format!("`{name}` is held by process {holder}, which is stopped"))
@@ -100,6 +122,7 @@ mod tests {
         assert!(store.is_locked("run-1"));
         let error = store.try_lock("run-1").unwrap_err();
         assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+        assert!(is_own(&error), "{error}");
         drop(lock);
         assert!(!store.is_locked("run-1"));
         store.try_lock("run-1").unwrap();

@@ -20,6 +20,6 @@ mod values;
 pub use decisions::Decision;
 pub use executions::Execution;
 pub use jobs::{Event, JobRow, Observation, Said, Sighting};
-pub use locks::Lock;
+pub use locks::{Lock, is_own};
 pub use open::{Durability, Store};
 pub use query::{Arguments, TIME as QUERY_TIME, VIEWS, too_slow};

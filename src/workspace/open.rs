@@ -51,6 +51,7 @@ impl Workspace {
             file.clusters.iter().map(|(name, cluster)| (name.clone(), definition(name, cluster, &state))).collect();
         let services = Services {
             workspace: file.name.clone(),
+            default_environment: environment_name(&file, None).ok(),
             files: Files::new(folder.clone(), &file.allow),
             allow: file.allow.clone(),
             projects: Projects { configured: projects::all(&file)?, allowed: file.allow_builds.clone() },

@@ -12,6 +12,7 @@ mod desired;
 mod doubt;
 mod drift;
 mod gate;
+mod hints;
 mod matrix;
 mod namesake;
 mod overtaken;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::specs::{can_be_typed, no_name};
 use super::{Call, this_job, this_spec};
 use crate::api::handle::as_handle;
 use crate::api::job_options::read;
@@ -168,6 +169,10 @@ options! {
 /// Name, id and cluster of a job that is to be adopted.
 pub(super) fn adopted(call: &Call<'_>) -> Result<(String, String, String)> {
     let options: AdoptOptions = read(call.name, call.json(1)?)?;
+    // Otherwise Flink lets a job have any name, and here it has that of the one that somebody started.
+    if !can_be_typed(&call.string(0)) {
+        return Err(no_name(call.name, &call.string(0)));
+    }
     let cluster = options.cluster.unwrap_or_else(|| call.host.environment.cluster.clone());
     Ok((call.string(0), options.id, cluster))
 }

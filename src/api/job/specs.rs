@@ -74,9 +74,8 @@ pub(super) fn jar(call: &mut Call<'_>) -> Result<Dynamic> {
 fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
     let name = call.string(0);
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {
-        return Err(Error::new(&code::ARGUMENT_INVALID, format!("{}: `{name}` cannot be a job's name", call.name))
-            .hint("letters, digits, `-`, `_` and `.`, at most 100 of them"));
+    if name.len() > 100 || !name.chars().all(fits) || !can_be_typed(&name) {
+        return Err(no_name(call.name, &name));
     }
     let environment = &call.host.environment;
     let cluster = common.cluster.clone().unwrap_or_else(|| environment.cluster.clone());
@@ -95,6 +94,16 @@ fn spec(call: &Call<'_>, program: Program, common: &Common) -> Result<JobSpec> {
         tags: common.tags.clone(),
         owner: common.owner.clone(),
     })
+}
+
+/// Whether commands take a name for one: not for an option, and not for a folder.
+pub(super) fn can_be_typed(name: &str) -> bool {
+    !name.starts_with('-') && !matches!(name, "" | "." | "..")
+}
+
+pub(super) fn no_name(function: &str, name: &str) -> Error {
+    Error::new(&code::ARGUMENT_INVALID, format!("{function}: `{name}` cannot be a job's name"))
+        .hint("letters, digits, `-`, `_` and `.`, at most 100 of them, no `-` at the beginning, and neither `.` nor `..` alone")
 }
 
 fn jars(call: &Call<'_>, common: &Common) -> Result<Vec<Artifact>> {

@@ -14,8 +14,8 @@ use crate::model::dependency::{Closure, Dependency, LeftOut};
 use crate::model::job_spec::JobSpec;
 use crate::model::{dependency_tree, provided};
 use crate::ops::dependencies::size;
-use crate::ops::deps;
 use crate::ops::needed::{self, Kept};
+use crate::ops::{commands, deps};
 use crate::script::planning::{self, Plan};
 use crate::script::runner::Script;
 use crate::workspace::Workspace;
@@ -37,7 +37,7 @@ pub(super) fn deps(session: &Session<'_>, arguments: &Deps) -> Result<Outcome> {
             .hint(format!("a script is named with its ending: `tidegate deps {job}.rhai`")));
     }
     let environment = workspace.environment_name(arguments.env.as_deref())?;
-    let (revision, closure) = deps::of_job(services, &environment, job).map_err(|error| {
+    let found = deps::of_job(services, &environment, job).map_err(|error| {
         let script = Script::named(job);
         let is_one = error.is(&code::JOB_NOT_FOUND)
             && services.folder.resolve(&format!("scripts/{}", script.name())).is_ok_and(|path| path.is_file());
@@ -45,7 +45,8 @@ pub(super) fn deps(session: &Session<'_>, arguments: &Deps) -> Result<Outcome> {
             true => error.hint(format!("there is a script of that name: `tidegate deps scripts/{}`", script.name())),
             false => error,
         }
-    })?;
+    });
+    let (revision, closure) = commands::in_result(services, &environment, found)?;
     if arguments.json {
         session.terminal.json(&as_json(job, &[("revision", revision.into())], &closure));
     } else if closure.is_empty() {
@@ -54,7 +55,7 @@ pub(super) fn deps(session: &Session<'_>, arguments: &Deps) -> Result<Outcome> {
         session.terminal.data(&tree(&format!("{job}, revision {revision}"), &closure));
     }
     if arguments.locked {
-        deps::check_locked(services, job, &closure)?;
+        commands::in_result(services, &environment, deps::check_locked(services, job, &closure))?;
     }
     Ok(Outcome::Done)
 }

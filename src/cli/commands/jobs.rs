@@ -11,7 +11,7 @@ use crate::base::Result;
 use crate::cli::Outcome;
 use crate::cli::args;
 use crate::ops::logs::Tail;
-use crate::ops::{logs, observe};
+use crate::ops::{commands, logs, observe};
 
 /// How often a followed log is read.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -63,7 +63,7 @@ pub(super) fn logs(session: &Session<'_>, arguments: &args::Logs) -> Result<Outc
     let environment = workspace.environment_name(arguments.env.as_deref())?;
     let read = |tail: Tail| {
         let work = logs::logs(&workspace.services, &environment, &arguments.job, arguments.source.as_deref(), tail);
-        session.wait(work)
+        commands::in_result(&workspace.services, &environment, session.wait(work))
     };
     let parts = read(Tail::Lines(arguments.lines))?;
     if arguments.json {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Session;
 use crate::base::hash::sha256;
+use crate::base::wording::shell_word;
 use crate::base::{Error, Result, code};
 use crate::cli::Outcome;
 use crate::script::planning::{self, Plan};
@@ -84,6 +85,17 @@ impl PlanFile {
         })
     }
 
+    /// The command that makes the same plan anew: of the same environment, with the same parameters. Without them another plan would
+    /// take the place of this one, ready to be applied.
+    fn command(&self, path: &Path) -> String {
+        let parameters = self.parameters.iter().flat_map(|(name, value)| ["-p".to_owned(), format!("{name}={value}")]);
+        let mut words = vec!["tidegate".to_owned(), "plan".to_owned(), "-e".to_owned(), self.environment.clone()];
+        words.extend(parameters);
+        words.extend(["-o".to_owned(), path.display().to_string(), self.script.clone()]);
+        let words: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
+        words.join(" ")
+    }
+
     /// The git projects that are at another commit now.
     fn moved(&self, now: &BTreeMap<String, String>) -> Vec<String> {
         let short = |commit: &str| commit.get(..10).unwrap_or(commit).to_owned();
@@ -131,7 +143,11 @@ pub(super) fn write(
     std::fs::write(path, text + "\n").map_err(|error| {
         Error::new(&code::FILE_INVALID, format!("cannot write {}", path.display())).caused_by(error)
     })?;
-    session.terminal.say(&format!("written to {}; `tidegate apply {}` does it", path.display(), path.display()));
+    session.terminal.say(&format!(
+        "written to {}; `tidegate apply {}` does it",
+        path.display(),
+        shell_word(&path.display().to_string())
+    ));
     Ok(())
 }
 
@@ -173,11 +189,12 @@ pub(super) fn apply(session: &Session<'_>, path: &Path) -> Result<Outcome> {
         // A commit that is not built yet ends the plan: that is no cause, but what follows of the one above.
         let follows =
             if moved.is_empty() || now.is_ok() { Some(difference) } else { plan.end.map(|end| end.to_string()) };
-        return Err(moved.into_iter().chain(follows).fold(error, |error, cause| error.caused_by(cause)).hint(format!(
-            "look at a new one: `tidegate plan {} -o {}`",
-            file.script,
-            path.display()
-        )));
+        let command = workspace.services.secrets.mask(&file.command(path));
+        return Err(moved
+            .into_iter()
+            .chain(follows)
+            .fold(error, |error, cause| error.caused_by(cause))
+            .hint(format!("look at a new one: `{command}`")));
     }
     let report = runner::start(&setting, &script, &environment, &file.parameters)?;
     Ok(super::run::tell(session, report))

@@ -9,7 +9,7 @@ use crate::cli::Outcome;
 use crate::cli::args::OfJob;
 use crate::model::attempt::Submission;
 use crate::model::spec_difference;
-use crate::ops::history;
+use crate::ops::{commands, history};
 
 /// The columns of a history.
 const COLUMNS: [&str; 12] = [
@@ -30,7 +30,8 @@ const COLUMNS: [&str; 12] = [
 pub(super) fn history(session: &Session<'_>, of: &OfJob) -> Result<Outcome> {
     let workspace = session.open()?;
     let environment = workspace.environment_name(of.env.as_deref())?;
-    let rows = history::attempts(&workspace.services, &environment, &of.job)?;
+    let rows = history::attempts(&workspace.services, &environment, &of.job);
+    let rows = commands::in_result(&workspace.services, &environment, rows)?;
     // Most jobs are not built here.
     let was_built = rows.iter().any(|row| row.get("built_from").is_some_and(|from| !from.is_null()));
     let columns: Vec<&str> = COLUMNS.into_iter().filter(|name| was_built || *name != "built_from").collect();
@@ -63,7 +64,8 @@ pub(super) fn diff(
 ) -> Result<Outcome> {
     let workspace = session.open()?;
     let environment = workspace.environment_name(environment)?;
-    let lines = history::difference(&workspace.services, &environment, job, from, to)?;
+    let lines = history::difference(&workspace.services, &environment, job, from, to);
+    let lines = commands::in_result(&workspace.services, &environment, lines)?;
     if lines.is_empty() {
         session.terminal.say(&format!("revisions {from} and {to} of `{job}` are the same job"));
     }
@@ -80,7 +82,8 @@ pub(super) fn savepoints(session: &Session<'_>, of: Option<&OfJob>) -> Result<Ou
     })?;
     let workspace = session.open()?;
     let environment = workspace.environment_name(of.env.as_deref())?;
-    let rows = session.wait(history::savepoints(&workspace.services, &environment, &of.job))?;
+    let rows = session.wait(history::savepoints(&workspace.services, &environment, &of.job));
+    let rows = commands::in_result(&workspace.services, &environment, rows)?;
     if rows.is_empty() && !of.json {
         session
             .terminal

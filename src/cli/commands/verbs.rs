@@ -6,10 +6,14 @@ use super::Session;
 use crate::base::Result;
 use crate::cli::Outcome;
 use crate::cli::args::Again;
+use crate::ops::commands;
 use crate::script::runner::{self, Script};
 
+/// In the text of a command: the job as a command line names it.
+const WORDS: &str = "WORDS";
+
 /// What is said of a job that no cluster knows any more: what was recorded of its state before may be old.
-const GONE: &str = r#"log::info(which + " is gone, and it should be stopped from now on; `tidegate start " + job.name
+const GONE: &str = r#"log::info(which + " is gone, and it should be stopped from now on; `tidegate start " + WORDS
     + "` goes on from its newest state, where that can be found");"#;
 
 const STOP: &str = r#"fn options() { #{ job: params::string("the job") } }
@@ -47,7 +51,7 @@ let job = job::get(params::get("job"));
 let again = CALL;
 let which = "`" + again.name + "` (attempt " + again.attempt + ")";
 if again.action == "unchanged" { log::info(which + " runs already"); }
-else if again.action == "finished" { log::info(which + " has FINISHED; `tidegate restart " + again.name + "` runs it again"); }
+else if again.action == "finished" { log::info(which + " has FINISHED; `tidegate restart " + WORDS + "` runs it again"); }
 else if again.action == "rescaled" { log::info(which + " runs with another parallelism, and was not restarted"); }
 else {
     let how = if again.back_to == () { "" } else { " as revision " + again.back_to + " was," };
@@ -60,9 +64,11 @@ else {
 fn run(session: &Session<'_>, verb: &str, text: &str, env: Option<&str>, given: &[(&str, String)]) -> Result<Outcome> {
     let workspace = session.open()?;
     let environment = workspace.environment(env)?;
-    let script = Script::of_command(verb, text);
     let parameters: BTreeMap<String, String> =
         given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let job = parameters.get("job").map_or("", String::as_str);
+    let words = serde_json::Value::from(commands::words(&workspace.services, &environment.name, job));
+    let script = Script::of_command(verb, &text.replace(WORDS, &words.to_string()));
     let report = runner::start(&session.setting(&workspace), &script, &environment, &parameters)?;
     Ok(super::run::tell(session, report))
 }

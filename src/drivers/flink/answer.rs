@@ -13,6 +13,8 @@ pub(super) struct Asked {
     pub(super) place: String,
     /// Verb and path.
     pub(super) request: String,
+    /// What to do where no answer comes.
+    pub(super) remedy: String,
 }
 
 impl Asked {
@@ -20,9 +22,7 @@ impl Asked {
     pub(super) fn unreachable(&self, failure: &Failure) -> Error {
         let error = Error::new(&code::FLINK_UNREACHABLE, format!("the JobManager at `{}` did not answer", self.place));
         let error = failure.causes.iter().fold(error, |error, cause| error.caused_by(cause));
-        self.complete(error)
-            .hint("check that the cluster is up and that its `url:` is right")
-            .with("maybe_sent", failure.maybe_sent)
+        self.complete(error).hint(self.remedy.clone()).with("maybe_sent", failure.maybe_sent)
     }
 
     /// A status that is not success.

@@ -16,6 +16,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the JobManager may take to run a `main()`: a cold one needs 3 to 8 s for the first SQL job.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(180);
 
+/// What to do where no answer comes.
+const REMEDY: &str = "check that the cluster is up and that its `url:` is right";
+
 /// Asks one JobManager. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -23,6 +26,8 @@ pub struct Client {
     authorization: Option<(SecretText, Secrets)>,
     answer_timeout: Duration,
     submit_timeout: Duration,
+    /// What to do where no answer comes.
+    remedy: String,
 }
 
 impl Client {
@@ -48,7 +53,20 @@ impl Client {
             return Err(invalid("must end after its path"));
         }
         let submit_timeout = boundary::timeout(SUBMIT_TIMEOUT);
-        Ok(Self { base, authorization: None, answer_timeout: ANSWER_TIMEOUT, submit_timeout })
+        Ok(Self {
+            base,
+            authorization: None,
+            answer_timeout: ANSWER_TIMEOUT,
+            submit_timeout,
+            remedy: REMEDY.to_owned(),
+        })
+    }
+
+    /// Says this where no answer comes: a cluster that tidegate starts has no `url:` that somebody wrote.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: String) -> Self {
+        self.remedy = remedy;
+        self
     }
 
     /// Sends this `Authorization` header; it is resolved at each request.
@@ -196,7 +214,7 @@ impl Client {
     }
 
     pub(super) fn asked(&self, method: &Method, path: &str) -> Asked {
-        Asked { place: self.place(), request: format!("{method} {path}") }
+        Asked { place: self.place(), request: format!("{method} {path}"), remedy: self.remedy.clone() }
     }
 
     /// The URL below the base, each segment escaped.

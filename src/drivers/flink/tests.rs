@@ -87,3 +87,13 @@ fn a_running_job_without_slots_does_not_run() {
     assert_eq!((answer.jobs[1].state.as_str(), answer.jobs[1].end_time), ("NEWER", Some(7)));
     assert!(answer.jobs[1].tasks.all_run() && !answer.jobs[1].state.is_terminal());
 }
+
+#[tokio::test]
+async fn who_knows_the_cluster_says_what_to_do_where_it_does_not_answer() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let client = Client::new(&format!("http://{closed}")).unwrap();
+    let error = client.overview().await.unwrap_err();
+    assert_eq!(error.hint_text(), Some("check that the cluster is up and that its `url:` is right"));
+    let error = client.with_remedy("start it".to_owned()).overview().await.unwrap_err();
+    assert_eq!(error.hint_text(), Some("start it"));
+}

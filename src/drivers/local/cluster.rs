@@ -139,7 +139,10 @@ impl Cluster {
     }
 
     async fn lock(&self, directory: &Path, cancel: &Cancel, progress: Report<'_>) -> Result<Lock> {
-        let waiting = format!("waiting for another tidegate that starts or stops cluster `{}`", self.name);
+        let waiting = format!(
+            "waiting for another tidegate, or another branch of this run, that starts or stops cluster `{}`",
+            self.name
+        );
         lock::take(&directory.join(LOCK), &waiting, Some(LOCK_PATIENCE), cancel, progress).await
     }
 

@@ -100,7 +100,8 @@ pub(super) async fn install(
     let parent = target.parent().unwrap_or(target);
     std::fs::create_dir_all(parent).map_err(|error| failed(&parent.display().to_string(), error))?;
     let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let waiting = format!("waiting for another tidegate that installs {}", package.title);
+    let waiting =
+        format!("waiting for another tidegate, or another branch of this run, that installs {}", package.title);
     let _lock = lock::take(&parent.join(format!(".{name}.lock")), &waiting, None, cancel, progress).await?;
     if is_whole(target) {
         return Ok(false);

@@ -9,6 +9,7 @@ use super::findings::Report;
 use crate::base::error::Place;
 use crate::base::{Error, Result};
 use crate::ops::texts::Texts;
+use crate::script::catching::CatchNames;
 use crate::script::engine::engine;
 use crate::script::resolver::{Book, ROOT, STD, Sources, Unit, circle, not_there};
 use crate::script::runner::modules;
@@ -67,7 +68,7 @@ impl<'a> Loader<'a> {
         }
         let lenient = self.lenient.get_or_init(|| {
             let (modules, global) = modules();
-            let mut engine = engine(modules, global, &Limits::default());
+            let mut engine = engine(modules, global, &Limits::default(), CatchNames::default());
             engine.set_strict_variables(false);
             engine
         });

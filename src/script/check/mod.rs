@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 
 pub use findings::Report;
 
+use super::catching::CatchNames;
 use super::engine::{engine, on_own_thread};
 use super::limits::Limits;
 use super::resolver::unit_name;
@@ -70,7 +71,7 @@ pub fn check_scripts(files: &Texts, knowledge: &Knowledge, scripts: &[Script]) -
         let mut report = Report::default();
         let names: Vec<String> = scripts.iter().map(|script| script.name().to_owned()).collect();
         let (modules, global) = modules();
-        let engine = engine(modules, global, &Limits::default());
+        let engine = engine(modules, global, &Limits::default(), CatchNames::default());
         let mut loader = Loader::new(files, &engine);
         let mut walked = BTreeSet::new();
         for script in scripts {
