@@ -3,6 +3,7 @@
 use super::silence::{ANSWER, Asked};
 use crate::base::code::Code;
 use crate::base::{Error, code, duration};
+use crate::model::java_home;
 
 /// What to do about a repository that does not answer.
 const SILENT: &str =
@@ -18,6 +19,11 @@ pub(super) fn is_remembered(output: &str) -> bool {
 
 /// What an output of a Maven that failed says.
 pub(super) fn explained(out: &str, err: &str, exit: i32) -> Error {
+    if let Some(complaint) = java_home::complaint(err).or_else(|| java_home::complaint(out)) {
+        return Error::new(&code::DEPENDENCY_FAILED, "Maven finds no Java to run on")
+            .caused_by(complaint)
+            .hint(java_home::hint(std::env::var_os("JAVA_HOME").as_deref()));
+    }
     let told = without_users(&told(out).or_else(|| last_line(err)).or_else(|| last_line(out)).unwrap_or_default());
     let of = |code: &'static Code, message: String| Error::new(code, message).caused_by(&told);
     let repository = repository(&told);
@@ -226,7 +232,10 @@ mod tests {
             "The JAVA_HOME environment variable is not defined correctly,\nthis environment variable is needed\n",
             1,
         );
-        assert_eq!(error.causes(), ["this environment variable is needed"]);
+        assert_eq!(
+            error.causes(),
+            ["The JAVA_HOME environment variable is not defined correctly, this environment variable is needed"]
+        );
         let told = failed(
             "Failed to execute goal on project dependencies: Could not resolve dependencies for project tidegate:dependencies:pom:1: What it is",
         );
