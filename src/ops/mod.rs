@@ -15,6 +15,7 @@ pub mod decide;
 pub mod dependencies;
 mod dependency_notes;
 pub mod deploy;
+pub mod deployed_twice;
 pub mod deps;
 mod divergence;
 pub mod drift;
