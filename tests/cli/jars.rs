@@ -226,3 +226,37 @@ fn jars_that_do_not_go_together() {
     );
     assert_snapshot!("jars_clash_in_a_plan", other.tidegate(&["plan", "it"]));
 }
+
+/// A launcher that is given a class of which it can never make an object.
+#[test]
+fn a_launcher_is_told_why_its_class_will_not_do() {
+    let workspace = Workspace::idle();
+    jar(
+        &workspace,
+        "jars/jobs.jar",
+        &[
+            ClassWriter::new("com.acme.jobs.Job").access(0x601),
+            ClassWriter::new("com.acme.jobs.Abst").access(0x421).implements("com.acme.jobs.Job"),
+            ClassWriter::new("com.acme.jobs.Real").extends("com.acme.jobs.Abst"),
+            ClassWriter::new("com.acme.jobs.Takes").constructor(1, "I"),
+        ],
+        &[],
+    );
+    let launch = |class: &str| {
+        workspace.script(&format!(
+            "import \"std/launcher\" as launcher;\nprint(launcher::reflective(\"com.acme.Start\", \"com.acme.jobs.{class}\", #{{}}, #{{ jar: \"jars/jobs.jar\" }}).args);\n"
+        ))
+    };
+    let said = launch("Abst");
+    assert!(said.contains("no job can be made of `com.acme.jobs.Abst` in `jars/jobs.jar`: it is abstract"), "{said}");
+    assert!(said.contains("hint: name one that extends it: com.acme.jobs.Real"), "{said}");
+    let said = launch("Job");
+    assert!(said.contains("`com.acme.jobs.Job` in `jars/jobs.jar`: it is an interface"), "{said}");
+    assert!(said.contains("hint: name one that implements it: com.acme.jobs.Real"), "{said}");
+    // Its launcher may give it what its constructor takes.
+    assert!(launch("Takes").contains("[\"com.acme.jobs.Takes\"]"));
+    let obstacles = workspace.script(
+        "let jar = jar::open(\"jars/jobs.jar\");\nprint(jar.obstacle(\"com.acme.jobs.Takes\"));\nassert::that(jar.obstacle(\"com.acme.jobs.Real\") == ());\nprint(jar.classes());\n",
+    );
+    assert!(obstacles.contains("it has no constructor without arguments\n[\"com.acme.jobs.Real\"]"), "{obstacles}");
+}
