@@ -115,6 +115,7 @@ codes! {
     FLINK_ENTRY_CLASS = "flink.entry_class": "the main class is not in the jar, or has no main method.";
     CONNECTOR_MISSING = "connector.missing": "a table of the job names a connector or a format that neither Flink nor any jar of the job brings, or a database whose JDBC driver none brings. Nothing was sent. The hint names the artifact, with the version for the cluster's Flink where it is known.";
     CONNECTOR_AMBIGUOUS = "connector.ambiguous": "two jars bring the connector or format that a table names, each by another class: Flink refuses to choose. Nothing was sent.";
+    JAVA_TOO_OLD = "java.too_old": "the main class of a job, or a class that its arguments name, was built for a newer Java than the one that the cluster runs, which cannot load it. Where the cluster tells its Java (Flink 1.17 and newer), that is found before anything is sent or stopped. Compile with `--release N` for the cluster's Java, or run the cluster with a newer one.";
     FLINK_NO_SLOTS = "flink.no_slots": "the cluster has too few free task slots for the job.";
     FLINK_JOB_FAILED = "flink.job_failed": "the job ended as FAILED. The causes are Flink's own root cause, innermost last.";
     FLINK_START_FAILED = "flink.start_failed": "Flink accepted the job, but its JobMaster could not be started. The job is listed as FAILED.";

@@ -30,6 +30,7 @@ pub mod history;
 pub mod inputs;
 pub mod install;
 pub mod jar;
+mod java_level;
 mod kept;
 pub mod ledger;
 mod left_behind;
