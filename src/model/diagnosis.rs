@@ -240,7 +240,7 @@ fn kind(causes: &[Cause]) -> Kind {
     if is_duplicate(last) {
         return Kind::Duplicate;
     }
-    if let Some(kind) = causes.iter().rev().find_map(|cause| java_kind(cause)) {
+    if let Some(kind) = causes.iter().rev().find_map(java_kind) {
         return kind;
     }
     if says("The program's entry point class '")
