@@ -326,6 +326,10 @@ fn artifacts_are_chosen_or_the_choice_is_told() {
     assert_eq!(one, "b/target/b.jar");
     let said = workspace.run(&of("artifacts: [\"dist/*.jar\"]", "")).fails("build.no_artifact");
     assert!(said.contains("left no file like `dist/*.jar`"), "{said}");
+    assert!(
+        said.contains("it has these jars, and none of them is meant: `a/target/a.jar`, `b/target/b-sources.jar`"),
+        "{said}"
+    );
     assert_eq!(workspace.run(&of("artifacts: []", "print(b.artifacts.len());")).ok(), "0");
     workspace.run(&of("artifacts: [\"../*.jar\"]", "")).fails("file.outside");
     workspace.run(&of("modules: [\"../x\"]", "")).fails("argument.invalid");
