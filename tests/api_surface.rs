@@ -188,6 +188,34 @@ fn every_example_runs() {
     assert!(count > 40, "only {count} examples were found");
 }
 
+/// The names of jobs after their classes, and two classes that would be one job.
+#[test]
+fn each_class_of_a_module_has_a_job_of_its_own() {
+    let script = r#"
+        import "std/launcher" as launcher;
+        let names = #{
+            "com.example.UserBehavior": "user-behavior", "UserBehavior": "user-behavior", "a.Outer$Orders": "orders",
+            "a.Orders$": "orders", "a.HTTPServerV2": "http-server-v2", "a.My_Job": "my-job", "a.SQL": "sql", "a.IOrders": "i-orders",
+            "a.V2Orders": "v2-orders", "a.orders_v2": "orders-v2", "a._Job_": "job", "a.JobA": "job-a", "a.ÄndereÖl": "ändere-öl",
+        };
+        for class in names.keys() { assert::equal(launcher::job_name(class), names[class]); }
+        assert::equal(launcher::job_names(["a.One", "a.Two", "a.One"]), #{ "a.One": "one", "a.Two": "two" });
+        let refused = |classes| { try { launcher::job_names(classes); } catch (e) { return e; } () };
+        for second in ["com.b.Orders", "com.a.Outer$Orders", "com.a.Orders$"] {
+            let error = refused.call(["com.a.Clicks", "com.a.Orders", second]);
+            assert::equal(error.code, "launcher.job_name");
+            assert::equal(error.message, "`com.a.Orders` and `" + second + "` would both be the job `orders`");
+        }
+        assert::that(refused.call(["com.a.Orders", "com.b.Orders"]).hint.contains("`b-orders`"));
+        try { launcher::job_name("a.$"); assert::that(false); } catch (e) { assert::equal(e.code, "launcher.class"); }
+    "#;
+    let flink = FakeFlink::start();
+    let folder = workspace(&flink);
+    std::fs::write(folder.path().join("scripts/it.rhai"), script).unwrap();
+    let output = run(folder.path(), "it");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// What `std/launcher` makes of the same options in each style.
 #[test]
 fn a_launcher_gets_its_arguments_in_every_style() {

@@ -13,6 +13,7 @@ use super::planner::{self, Planner};
 use super::throw::{Thrown, into_rhai, raise};
 pub use super::types::Type;
 use crate::base::code::Code;
+use crate::base::error::Place;
 use crate::base::{Error, Result, code, computing};
 use crate::model::attempt::StepKey;
 use crate::model::class::Class;
@@ -181,6 +182,18 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// Where the call stands.
+    pub fn place(&self) -> Place {
+        let position = self.context.call_position();
+        Place {
+            file: self.host.called_in(self.context, self.function.name),
+            line: position.line().unwrap_or(0),
+            column: position.position().unwrap_or(0),
+            excerpt: None,
+            label: String::new(),
+        }
+    }
+
     /// An argument that is a string; the empty one where it was left out.
     pub fn string(&self, index: usize) -> String {
         self.arguments.get(index).and_then(|value| value.clone().into_string().ok()).unwrap_or_default()

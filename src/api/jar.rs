@@ -13,7 +13,7 @@ use super::marked;
 use super::types::{Receives, options};
 use crate::base::{Error, Result, code};
 use crate::model::class::Class;
-use crate::model::java_class::{Classes, Filter};
+use crate::model::java_class::{Classes, Filter, JavaClass};
 use crate::model::job_spec;
 use crate::ops::jar;
 
@@ -38,15 +38,16 @@ pub(super) const NAMESPACE: Namespace = Namespace {
         Function::new("classes", Class::Pure, &[optional("options", ClassesOptions::KIND)], Type::Array, Body::Pure(classes))
             .on(Type::Jar)
             .docs(
-                "The full names of its classes, sorted, those of the jars in its `lib/` included: all that objects can be made of, or those \
-                 for which every key holds. Names are full or short; superclasses and interfaces are followed as far as they are in the jar, in those of `class_path`, or Flink's own.",
+                "The full names of its classes, sorted, those of the jars in its `lib/` included: all that objects can be made of by reflection, \
+                 with a constructor without arguments, and for which every key holds. Enums, abstract classes, inner classes that are not static, \
+                 and private ones are not among them, but with `abstract: true`. Names are full or short; superclasses and interfaces are followed as far as they are in the jar, in those of `class_path`, or Flink's own.",
                 "let jar = jar::open(\"jars/count.jar\");\nfor name in jar.classes(#{ in_package: \"com.example\" }) { print(name); }",
             )
             .errors(&[&code::ARGUMENT_INVALID, &code::FILE_NOT_FOUND, &code::FILE_INVALID]),
         Function::new("has_main", Class::Pure, &[required("name", Type::String)], Type::Bool, Body::Pure(has_main))
             .on(Type::Jar)
             .docs(
-                "Whether a class, by its full name, is in the jar and has a `public static void main(String[])`, its own or one of a superclass in the jar.",
+                "Whether a class, by its full name, is in the jar, is public and has a `public static void main(String[])`, its own or one of a superclass in the jar.",
                 "assert::that(jar::open(\"jars/count.jar\").has_main(\"com.example.CountJob\"));",
             )
             .errors(&[&code::FILE_NOT_FOUND, &code::FILE_INVALID]),
@@ -55,6 +56,13 @@ pub(super) const NAMESPACE: Namespace = Namespace {
             .docs(
                 "The class that was meant by the full name of one that is not there: one of that short name, else one whose short name is near; `()` where there is none.",
                 "assert::equal(jar::open(\"jars/count.jar\").near(\"com.example.CuontJob\"), \"com.example.CountJob\");",
+            )
+            .errors(&[&code::FILE_NOT_FOUND, &code::FILE_INVALID]),
+        Function::new("obstacle", Class::Pure, &[required("name", Type::String)], Type::Any, Body::Pure(obstacle))
+            .on(Type::Jar)
+            .docs(
+                "Why no object can be made of a class of the jar by reflection, such as `\"it is abstract\"`; `()` where one can, and where the class is not there.",
+                "let why = jar::open(\"jars/count.jar\").obstacle(\"com.example.CountJob\");\nassert::that(why == ());",
             )
             .errors(&[&code::FILE_NOT_FOUND, &code::FILE_INVALID]),
         Function::new("services", Class::Pure, &[required("name", Type::String)], Type::Array, Body::Pure(services))
@@ -85,7 +93,7 @@ options! {
         /// other jars, which tell what superclasses and interfaces extend that are not in this one
         #[serde(default)]
         class_path: Vec<Value> => Type::ListOf(&Type::File),
-        /// abstract classes and interfaces, too
+        /// all of them, those too that no object can be made of: interfaces, abstract classes, enums, those without a constructor without arguments
         r#abstract: Option<bool>,
     }
 }
@@ -230,6 +238,12 @@ fn has_main(call: &mut Call<'_>) -> Result<Dynamic> {
 fn near(call: &mut Call<'_>) -> Result<Dynamic> {
     let (jar, name) = (this(call)?, call.string(1));
     Ok(jar.classes(call)?.near(&name).map_or(Dynamic::UNIT, |near| near.to_owned().into()))
+}
+
+fn obstacle(call: &mut Call<'_>) -> Result<Dynamic> {
+    let (jar, name) = (this(call)?, call.string(1));
+    let classes = jar.classes(call)?;
+    Ok(classes.get(&name).and_then(JavaClass::obstacle).map_or(Dynamic::UNIT, Dynamic::from))
 }
 
 fn services(call: &mut Call<'_>) -> Result<Dynamic> {

@@ -44,16 +44,8 @@ pub struct Planner {
 
 impl Planner {
     /// Tells a change at the place of the call.
-    /// Tells a change.
     pub fn tell(&self, call: &Call<'_>, change: Change, spec: Option<Arc<JobSpec>>) {
-        let position = call.context.call_position();
-        let place = Place {
-            file: call.host.called_in(call.context, call.function.name),
-            line: position.line().unwrap_or(0),
-            column: position.position().unwrap_or(0),
-            excerpt: None,
-            label: String::new(),
-        };
+        let place = call.place();
         let class = call.function.class.name();
         let entry = Entry { change, function: call.name.to_owned(), class, place, spec };
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
@@ -100,6 +92,15 @@ impl Planner {
     /// The handle of a job that this plan would change.
     pub fn job(&self, name: &str) -> Option<Value> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The last deploy of a job that this plan tells: its spec, and where it is called.
+    pub fn deployed(&self, name: &str) -> Option<(Arc<JobSpec>, Place)> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_job = entries.iter().rev().filter(|entry| entry.change.subject == name);
+        let last = of_job.take_while(|entry| entry.change.action != Action::Remove);
+        let entry = { last }.find(|entry| entry.function == "spec.deploy")?;
+        Some((entry.spec.clone()?, entry.place.clone()))
     }
 
     /// Whether anything would have been changed so far.

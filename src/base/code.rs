@@ -25,7 +25,7 @@ macro_rules! codes {
 codes! {
     INTERNAL = "internal": "tidegate met a state that its authors held for impossible. Nothing was guessed: the run stopped where it was and can be resumed. Please report it with the output of the command under --verbose.";
     USAGE = "usage": "the command line cannot be understood as it stands. `tidegate --help` and `tidegate COMMAND --help` list what there is.";
-    CANCELLED = "cancelled": "somebody pressed Ctrl-C or sent SIGTERM. The run stopped between two steps, or in a wait; its journal is whole and `tidegate resume RUN` goes on.";
+    CANCELLED = "cancelled": "somebody pressed Ctrl-C, sent SIGTERM, or closed the terminal or ssh session that it ran in. The run stopped between two steps, or in a wait; its journal is whole and `tidegate resume RUN` goes on.";
 
     WORKSPACE_NOT_FOUND = "workspace.not_found": "no `tidegate.yaml` lies in this folder or in one above it. `tidegate init` writes one, `--workspace DIR` names one.";
     WORKSPACE_INVALID = "workspace.invalid": "`tidegate.yaml` cannot be used as it stands: it is not YAML, has an unknown key, or a value of a wrong type. Nothing was done.";
@@ -71,6 +71,7 @@ codes! {
     SCRIPT_BANNED = "script.banned": "the function exists in Rhai but not here, since a run could not be replayed with it. The hint names what to use.";
     SCRIPT_PANIC = "script.panic": "a host function crashed. tidegate is still whole, and the run can be resumed. Please report it.";
     LAUNCHER_CLASS = "launcher.class": "`std/launcher` was given no full class name, or one of a class that is not in the jar that `jar:` names, or of which no objects can be made. Nothing was sent. `jar::open(FILE).classes()` lists what the jar has.";
+    LAUNCHER_JOB_NAME = "launcher.job_name": "two classes of a module have one short name, and so would their jobs: each would take the place of the other and start from its state. Nothing was deployed. Give one of the jobs a name of your own.";
     LAUNCHER_OPTION = "launcher.option": "`launcher::reflective` takes the options `style`, `class_key` and `jar` and no others; the rest of a job's options is merged with what it gives.";
     LAUNCHER_STYLE = "launcher.style": "`std/launcher` has no argument style of this name, or the style and `class_key` do not go together, or the closure that makes the arguments gave no array.";
     LAUNCHER_KEY = "launcher.key": "a key of the launcher's arguments is no text, has dashes in front, is there twice where it can be held once, or is the one that names the class.";
@@ -114,6 +115,7 @@ codes! {
     FLINK_ENTRY_CLASS = "flink.entry_class": "the main class is not in the jar, or has no main method.";
     CONNECTOR_MISSING = "connector.missing": "a table of the job names a connector or a format that neither Flink nor any jar of the job brings, or a database whose JDBC driver none brings. Nothing was sent. The hint names the artifact, with the version for the cluster's Flink where it is known.";
     CONNECTOR_AMBIGUOUS = "connector.ambiguous": "two jars bring the connector or format that a table names, each by another class: Flink refuses to choose. Nothing was sent.";
+    JAVA_TOO_OLD = "java.too_old": "the main class of a job, or a class that its arguments name, was built for a newer Java than the one that the cluster runs, which cannot load it. Where the cluster tells its Java (Flink 1.17 and newer), that is found before anything is sent or stopped. Compile with `--release N` for the cluster's Java, or run the cluster with a newer one.";
     FLINK_NO_SLOTS = "flink.no_slots": "the cluster has too few free task slots for the job.";
     FLINK_JOB_FAILED = "flink.job_failed": "the job ended as FAILED. The causes are Flink's own root cause, innermost last.";
     FLINK_START_FAILED = "flink.start_failed": "Flink accepted the job, but its JobMaster could not be started. The job is listed as FAILED.";
@@ -126,6 +128,7 @@ codes! {
     JOB_EXISTS_UNMANAGED = "job.exists_unmanaged": "the cluster already runs this job, but this workspace's state has no record of it: another clone deployed it, or `.tidegate` was lost. Deploying would start a twin, so nothing was started; where that showed only after the running job was ended for it, the error says with which savepoint. Deploy from where it was deployed, or take it over with `tidegate adopt`.";
     JOB_TWIN = "job.twin": "more than one live execution of one job was found on the cluster. tidegate starts none and stops none by itself.";
     JOB_UNKNOWN_OUTCOME = "job.unknown_outcome": "an earlier submission of this job was never answered, and the JobManager has restarted since: whether it ran cannot be known from here. tidegate does not guess.";
+    JOB_DEPLOYED_TWICE = "job.deployed_twice": "one run deploys two specs under one job name: each would be an upgrade of the other, and go on from its state. A loop over classes or templates that makes one name of two is the usual reason. The second was not deployed. Give each job its own name; where a script means to bring one job from spec to spec, `deploy(#{ again: true })` says so.";
     JOB_CHANGED = "job.changed": "the job runs with another spec than the script now asks for. It comes as a cause: the error above it says why the job was not upgraded.";
     JOB_UPGRADE_BLOCKED = "job.upgrade_blocked": "the job runs with another spec than the script asks for, and in the mode that `upgrade` names it cannot be brought there without losing state. Nothing was done, and no other mode is taken instead: the hint names the ways out.";
     SAVEPOINT_FAILED = "savepoint.failed": "Flink could not take the savepoint, or its tasks did not all run. The job was not ended by us; Flink may have restarted it. The causes are Flink's own, without its serialized objects.";

@@ -55,6 +55,19 @@ pub fn memory_of_this() -> Option<u64> {
     Some(resident.saturating_mul(u64::try_from(rustix::param::page_size()).ok()?))
 }
 
+/// Whether this process was started with a signal ignored, as `nohup` does with SIGHUP.
+///
+/// Source: `proc(5)`, `/proc/PID/status`, `SigIgn`: a bit for each signal, the first one for signal 1.
+pub fn ignores(signal: rustix::process::Signal) -> bool {
+    let ignored = || {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    };
+    let bit = u32::try_from(signal.as_raw() - 1).ok().and_then(|number| 1_u64.checked_shl(number)).unwrap_or(0);
+    ignored().is_some_and(|mask| mask & bit != 0)
+}
+
 fn collect(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();

@@ -1,5 +1,4 @@
 //! What goes to the terminal: data to standard output, all else to standard error.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
@@ -43,18 +42,18 @@ impl Terminal {
     /// Says something to a person.
     pub fn say(&self, text: &str) {
         self.clear();
-        eprintln!("{text}");
+        tell(&format!("{text}\n"));
     }
 
     /// Shows an error.
     pub fn error(&self, error: &Error) {
         self.clear();
-        eprintln!("{}", report::render(error, self.color).trim_end());
+        tell(&format!("{}\n", report::render(error, self.color).trim_end()));
         if let Some(detail) = error.detail_text() {
             if self.verbose {
-                eprintln!("\n{detail}");
+                tell(&format!("\n{detail}\n"));
             } else {
-                eprintln!("(--verbose shows the whole trace)");
+                tell("(--verbose shows the whole trace)\n");
             }
         }
     }
@@ -63,10 +62,10 @@ impl Terminal {
     pub fn progress(&self, text: &str) {
         if std::io::stderr().is_terminal() {
             let mut shown = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            eprint!("\r\x1b[K{text}");
+            tell(&format!("\r\x1b[K{text}"));
             *shown = true;
         } else {
-            eprintln!("{text}");
+            tell(&format!("{text}\n"));
         }
     }
 
@@ -84,7 +83,7 @@ impl Terminal {
         } else if let Some(total) = total.filter(|total| *total > 0) {
             let tenth = done * 10 / total;
             if self.tenth.swap(tenth, std::sync::atomic::Ordering::Relaxed) != tenth {
-                eprintln!("{text}");
+                tell(&format!("{text}\n"));
             }
         }
     }
@@ -92,10 +91,15 @@ impl Terminal {
     fn clear(&self) {
         let mut shown = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if *shown {
-            eprint!("\r\x1b[K");
+            tell("\r\x1b[K");
             *shown = false;
         }
     }
+}
+
+/// Writes to standard error. A terminal that was closed takes nothing more, and that ends no run.
+fn tell(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 impl Output for Terminal {

@@ -95,6 +95,14 @@ impl FromStr for Coordinates {
         if version.is_empty() {
             return Err(invalid("the version is empty".to_owned()).hint(format!("write {FORM}")));
         }
+        // `gson:2.10.1:sources`: the version stands where the extension is meant.
+        if extension.starts_with(|c: char| c.is_ascii_digit()) {
+            let why = format!(
+                "`{extension}` was read as the extension, and `{version}` as the version: the version comes last"
+            );
+            let classifier = classifier.as_deref().unwrap_or(version);
+            return Err(invalid(why).hint(format!("did you mean `{group}:{artifact}:{JAR}:{classifier}:{extension}`?")));
+        }
         check_version(version).map_err(|(why, hint)| invalid(why).hint(hint))?;
         let named = [("group", Some(*group)), ("artifact", Some(*artifact)), ("extension", Some(extension))];
         for (what, part) in named.into_iter().chain([("classifier", classifier.as_deref())]) {
@@ -205,6 +213,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_version_in_the_place_of_the_extension_is_told() {
+        let error = "com.google.code.gson:gson:2.10.1:sources".parse::<Coordinates>().unwrap_err();
+        assert!(error.message().contains("`2.10.1` was read as the extension"), "{error:?}");
+        assert_eq!(error.hint_text(), Some("did you mean `com.google.code.gson:gson:jar:sources:2.10.1`?"));
+    }
 
     #[test]
     fn coordinates_are_read_and_written() {

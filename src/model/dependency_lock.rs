@@ -114,15 +114,26 @@ impl DependencyLock {
                 _ => message,
             };
             let excerpt = text.lines().nth(line.saturating_sub(1)).map(str::to_owned);
-            let error = invalid(format!("`{FILE}` cannot be read")).caused_by(message);
+            let error = match message.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split(',').next()) {
+                // What the crate advises is for programs that use it.
+                Some(key) => invalid(format!("`{FILE}` has the key `{key}` twice in one place")).hint(
+                    "a merge leaves that: take either side's file whole; what is missing in it is added by the next deploy",
+                ),
+                None => invalid(format!("`{FILE}` cannot be read")).caused_by(message),
+            };
             if line == 0 {
                 return error;
             }
             error.at(Place { file: FILE.to_owned(), line, column: 0, excerpt, label: String::new() })
         })?;
         if ![VERSION, WITHOUT_HASHES].contains(&written.lock) {
-            return Err(invalid(format!("`{FILE}` has version {}, and this tidegate knows {VERSION}", written.lock))
-                .hint("use the newer tidegate that wrote it"));
+            let error = invalid(format!("`{FILE}` has version {}, and this tidegate knows {VERSION}", written.lock));
+            // No tidegate ever wrote an older one: then it was edited.
+            return Err(if written.lock > VERSION {
+                error.hint("use the newer tidegate that wrote it")
+            } else {
+                error
+            });
         }
         let named: BTreeSet<String> =
             written.sets.iter().flat_map(|set| &set.files).map(|file| file.jar.to_string()).collect();
@@ -349,6 +360,21 @@ files:
             let error = DependencyLock::parse(&broken).unwrap_err();
             assert!(error.is(&code::DEPENDENCY_LOCK_INVALID) && error.hint_text().is_some());
             assert_eq!(error.message(), message);
+        }
+    }
+
+    #[test]
+    fn a_line_that_a_merge_left_twice_and_a_version_that_nobody_wrote_are_told() {
+        let text = example().text();
+        let line = text.lines().find(|line| line.starts_with("    sha256: ")).unwrap();
+        let error = DependencyLock::parse(&text.replacen(line, &format!("{line}\n{line}"), 1)).unwrap_err();
+        assert_eq!(error.message(), "`tidegate.lock` has the key `sha256` twice in one place");
+        assert_eq!(error.causes(), [""; 0]);
+        assert_eq!(error.places()[0].excerpt.as_deref(), Some(line));
+        assert!(error.hint_text().unwrap().contains("take either side's file whole"), "{error:?}");
+        for (version, is_newer) in [("0", false), ("9", true)] {
+            let error = DependencyLock::parse(&text.replace("lock: 2", &format!("lock: {version}"))).unwrap_err();
+            assert_eq!(error.hint_text().unwrap().contains("newer tidegate"), is_newer, "{error:?}");
         }
     }
 

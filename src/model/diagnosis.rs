@@ -5,11 +5,10 @@
 use crate::base::wording::cut;
 use serde::{Deserialize, Serialize};
 
-use super::connectors;
 use super::trace::{self, Cause};
-use crate::base::suggest;
 
 mod fold;
+mod hint;
 
 /// The longest line that is shown, in characters.
 const LONGEST: usize = 300;
@@ -66,6 +65,13 @@ pub enum Kind {
     Duplicate,
     /// The main class is not in the jar, or has no `main`.
     EntryClass,
+    /// A class was built for a newer Java than the cluster's.
+    JavaTooOld {
+        /// The Java that the class was built for.
+        needs: u16,
+        /// The Java that loads classes at most.
+        has: u16,
+    },
     /// Too few task slots.
     NoSlots,
     /// The checkpoint directory cannot be used.
@@ -116,7 +122,7 @@ pub fn diagnose(text: &str) -> Diagnosis {
         chain: links.iter().map(shown).collect(),
         statement: causes.iter().find_map(|cause| statement(&cause.message)),
         position: causes.iter().rev().find_map(|cause| position(&cause.message)),
-        hint: hint(&kind, table.as_deref()),
+        hint: hint::of(&kind, table.as_deref()),
         table,
         kind,
     }
@@ -234,6 +240,9 @@ fn kind(causes: &[Cause]) -> Kind {
     if is_duplicate(last) {
         return Kind::Duplicate;
     }
+    if let Some(kind) = causes.iter().rev().find_map(java_kind) {
+        return kind;
+    }
     if says("The program's entry point class '")
         || says("does not have a main(String[]) method")
         || says("Neither a 'Main-Class', nor a 'program-class' entry was found")
@@ -265,6 +274,14 @@ fn kind(causes: &[Cause]) -> Kind {
         return Kind::ClassVersion;
     }
     sql_or_user_code(causes)
+}
+
+/// "X has been compiled by a more recent version of the Java Runtime (class file version 65.0), this version of the Java Runtime only
+/// recognizes class file versions up to 61.0". 52 is Java 8.
+fn java_kind(cause: &Cause) -> Option<Kind> {
+    cause.class.ends_with("UnsupportedClassVersionError").then_some(())?;
+    let java = |after: &str| number(cause.message.split_once(after)?.1)?.checked_sub(44)?.try_into().ok();
+    Some(Kind::JavaTooOld { needs: java("(class file version ")?, has: java("class file versions up to ")? })
 }
 
 fn sql_or_user_code(causes: &[Cause]) -> Kind {
@@ -348,54 +365,6 @@ fn number(text: &str) -> Option<usize> {
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     rest.split_once(end).map(|(found, _)| found)
-}
-
-fn hint(kind: &Kind, table: Option<&str>) -> Option<String> {
-    let of_table = table.map(|table| format!(" of table `{table}`")).unwrap_or_default();
-    let words = |names: &[String]| suggest::list(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    Some(match kind {
-        Kind::MissingConnector { identifier, available } => {
-            let near = suggest::nearest(identifier, available.iter().map(String::as_str));
-            match (connectors::artifact(identifier, None), near) {
-                (Some(artifact), _) => {
-                    format!("it comes with {artifact}: name that in `dependencies`, or its jars in `jars`")
-                }
-                (None, Some(near)) => {
-                    format!("did you mean `{near}`? Else add the jar that brings `{identifier}`: `jars: [...]`")
-                }
-                (None, None) => {
-                    format!("add the jar that brings `{identifier}` to the job: `jars: [...]`")
-                }
-            }
-        }
-        Kind::MissingOptions { missing } if !missing.is_empty() => {
-            format!("add {} to the `WITH` options{of_table}", words(missing))
-        }
-        Kind::UnsupportedOptions { unsupported, supported } if !unsupported.is_empty() => {
-            let near = unsupported.iter().find_map(|name| suggest::nearest(name, supported.iter().map(String::as_str)));
-            match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("remove {} from the `WITH` options{of_table}", words(unsupported)),
-            }
-        }
-        Kind::EntryClass => "name a class that is in the jar and has `public static void main(String[])`".to_owned(),
-        Kind::NoSlots => "free task slots, add TaskManagers, or lower `parallelism`".to_owned(),
-        Kind::CheckpointStorage => {
-            "let the JobManager and the TaskManagers write to the checkpoint directory, and give Flink its file system"
-                .to_owned()
-        }
-        Kind::SavepointMissing => {
-            "check that the path is there, on a file system that the JobManager sees under the same name".to_owned()
-        }
-        Kind::StateIncompatible => {
-            "keep the operators that hold state as they were, or leave the state of those that are gone behind: `allow_non_restored_state: true`; `tidegate rollback` goes back".to_owned()
-        }
-        Kind::ClassNotFound => "add the jar that holds the class to the job: `jars: [...]`".to_owned(),
-        Kind::ClassVersion => {
-            "a jar of the job was built for another Flink version: use the one for this cluster".to_owned()
-        }
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -56,6 +56,11 @@ impl Address {
                     port: None,
                 });
             }
+            "file" => {
+                let path = rest.split_once('/').map_or("PATH", |(_, path)| path);
+                return Err(invalid(text, "names a host, and a folder of this machine has none")
+                    .hint(format!("write `file:///{path}` with three slashes, or `/{path}`")));
+            }
             "git" => return Err(invalid(text, "is not encrypted, and anybody could change what comes")),
             _ => return Err(invalid(text, "has a scheme that tidegate does not know")),
         };
@@ -203,6 +208,13 @@ pub fn masked(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_with_a_host_is_told_how_it_is_written() {
+        let error = Address::parse("file://localhost/srv/jobs.git").unwrap_err();
+        assert!(error.is(&code::GIT_URL_INVALID) && error.message().contains("names a host"), "{error:?}");
+        assert!(error.hint_text().unwrap().contains("`file:///srv/jobs.git`"), "{error:?}");
+    }
 
     #[test]
     fn addresses_are_read() {

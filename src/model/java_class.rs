@@ -5,9 +5,12 @@ use std::sync::LazyLock;
 
 use crate::base::suggest;
 
+const PUBLIC: u16 = 0x0001;
+const PRIVATE: u16 = 0x0002;
 const INTERFACE: u16 = 0x0200;
 const ABSTRACT: u16 = 0x0400;
 const SYNTHETIC: u16 = 0x1000;
+const ENUM: u16 = 0x4000;
 
 /// What the interfaces and base classes of Flink that jobs and connectors are made of extend, a line each, as Flink 1.20 has
 /// it: the name, the superclass, the interfaces. No jar of a job holds them.
@@ -39,16 +42,38 @@ pub struct JavaClass {
     pub interfaces: Vec<String>,
     /// The annotations that it carries itself.
     pub annotations: Vec<String>,
-    /// Its access flags, as class files have them.
+    /// Its access flags, as reflection gives them: those of an inner class are what its outer one declares.
     pub access: u16,
+    /// Whether it belongs to an object of the class that it lies in: an inner class that is not static.
+    pub is_bound: bool,
+    /// The access flags of its constructor without arguments; none where it has none.
+    pub constructor: Option<u16>,
+    /// The Java that it was built for: 17.
+    pub java: u16,
     /// Whether it has a `public static void main(String[])` itself.
     pub has_main: bool,
 }
 
 impl JavaClass {
-    /// Whether objects can be made of it.
-    pub fn is_concrete(&self) -> bool {
-        self.access & (INTERFACE | ABSTRACT) == 0
+    /// Why no object can be made of it by reflection, without arguments: "it is abstract"; none where one can.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let is = |flag: u16| self.access & flag != 0;
+        match self.constructor {
+            _ if is(INTERFACE) => Some("it is an interface"),
+            // Before `abstract`: an enum whose constants have bodies is both.
+            _ if is(ENUM) => Some("it is an enum"),
+            _ if is(ABSTRACT) => Some("it is abstract"),
+            _ if self.is_bound => Some("it is an inner class that is not static"),
+            _ if is(PRIVATE) => Some("it is private"),
+            None => Some("it has no constructor without arguments"),
+            Some(access) if access & PRIVATE != 0 => Some("its constructor without arguments is private"),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether it is public, and may be started from anywhere.
+    pub fn is_public(&self) -> bool {
+        self.access & PUBLIC != 0
     }
 
     /// Whether a source names it: anonymous classes, and those of a compiler, have no name to speak of.
@@ -69,7 +94,7 @@ pub struct Filter {
     pub annotated_with: Option<String>,
     /// A package, with those below it.
     pub in_package: Option<String>,
-    /// Abstract classes and interfaces, too.
+    /// All, those too of which no object can be made.
     pub with_abstract: bool,
 }
 
@@ -125,9 +150,10 @@ impl Classes {
         self.sorted.is_empty()
     }
 
-    /// Whether a class has a `main`, its own or one of a superclass in the jar.
+    /// Whether a class is public and has a `main`, its own or one of a superclass in the jar.
     pub fn has_main(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|class| class.has_main)
+        let Some(class) = self.get(name).filter(|class| class.is_public()) else { return false };
+        class.has_main
             || self.superclasses(name).into_iter().any(|name| self.get(name).is_some_and(|class| class.has_main))
     }
 
@@ -178,7 +204,7 @@ impl Classes {
         let carries = |class: &JavaClass, wanted: &str| class.annotations.iter().any(|name| is_named(name, wanted));
         let fits = |class: &&JavaClass| {
             class.is_named()
-                && (filter.with_abstract || class.is_concrete())
+                && (filter.with_abstract || class.obstacle().is_none())
                 && filter.in_package.as_ref().is_none_or(|package| lies_in(&class.name, package))
                 && filter.annotated_with.as_ref().is_none_or(|wanted| carries(class, wanted))
                 && is_in(&extending, &class.name)
@@ -280,15 +306,39 @@ mod tests {
             name: name.to_owned(),
             superclass: Some(superclass.to_owned()),
             interfaces: interfaces.iter().map(ToString::to_string).collect(),
+            access: PUBLIC,
+            constructor: Some(PUBLIC),
             ..JavaClass::default()
         }
     }
 
+    #[test]
+    fn objects_are_made_of_what_reflection_can_make_them_of() {
+        let obstacle = |access: u16, is_bound: bool, constructor: Option<u16>| {
+            JavaClass { access, is_bound, constructor, ..class("a.A", "java.lang.Object", &[]) }.obstacle()
+        };
+        for access in [PUBLIC, 0, 0x10] {
+            assert_eq!(obstacle(access, false, Some(PUBLIC)), None);
+            assert_eq!(obstacle(access, false, Some(0)), None);
+        }
+        assert_eq!(obstacle(INTERFACE | ABSTRACT, false, None), Some("it is an interface"));
+        assert_eq!(obstacle(ABSTRACT, false, Some(PUBLIC)), Some("it is abstract"));
+        assert_eq!(obstacle(ENUM | ABSTRACT, false, None), Some("it is an enum"));
+        assert_eq!(obstacle(PUBLIC, true, Some(PUBLIC)), Some("it is an inner class that is not static"));
+        assert_eq!(obstacle(PRIVATE, false, Some(0)), Some("it is private"));
+        assert_eq!(obstacle(PUBLIC, false, None), Some("it has no constructor without arguments"));
+        assert_eq!(obstacle(PUBLIC, false, Some(PRIVATE)), Some("its constructor without arguments is private"));
+    }
+
     fn jar() -> Classes {
         Classes::new([
-            JavaClass { access: INTERFACE | ABSTRACT, ..class("a.Job", "java.lang.Object", &[]) },
-            JavaClass { access: INTERFACE | ABSTRACT, ..class("a.TimedJob", "java.lang.Object", &["a.Job"]) },
-            JavaClass { access: ABSTRACT, has_main: true, ..class("a.Base", "java.lang.Object", &["a.TimedJob"]) },
+            JavaClass { access: PUBLIC | INTERFACE | ABSTRACT, ..class("a.Job", "java.lang.Object", &[]) },
+            JavaClass { access: PUBLIC | INTERFACE | ABSTRACT, ..class("a.TimedJob", "java.lang.Object", &["a.Job"]) },
+            JavaClass {
+                access: PUBLIC | ABSTRACT,
+                has_main: true,
+                ..class("a.Base", "java.lang.Object", &["a.TimedJob"])
+            },
             class("a.b.One", "a.Base", &[]),
             JavaClass { annotations: vec!["x.Nightly".into()], ..class("a.b.Two", "java.lang.Object", &["a.Job"]) },
             class("a.b.Two$1", "java.lang.Object", &["a.Job"]),

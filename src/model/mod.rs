@@ -18,6 +18,7 @@ pub mod git_address;
 pub mod git_project;
 pub mod identity;
 pub mod java_class;
+pub mod java_home;
 pub mod job_spec;
 pub mod job_status;
 pub mod own_options;

@@ -8,6 +8,7 @@ use super::connection::Connection;
 use super::damaged;
 use super::inputs::artifact_path;
 use super::jar::{facts_name, facts_path};
+use super::java_level;
 use super::kept;
 use super::services::Services;
 use crate::base::{Error, Result, code, counted, suggest};
@@ -88,6 +89,10 @@ pub async fn check(services: &Services, spec: &JobSpec, connection: Option<&Conn
             )
         });
         warn(&mut findings, each.collect(), "artifacts for another Flink");
+    }
+    findings.refusal = java_level::too_new(services, spec, connection).await?;
+    if findings.refusal.is_some() {
+        return Ok(findings);
     }
     if let Program::Sql { statements, .. } = &spec.program {
         let asked = sql::asked(statements);

@@ -16,6 +16,7 @@ pub fn explain(services: &Services, spec: &JobSpec, status: u16, body: &str, con
     let name = &spec.identity.job;
     let (code, message) = match (&diagnosis.kind, &spec.program) {
         (Kind::EntryClass, _) => (&code::FLINK_ENTRY_CLASS, format!("`{name}`: {}", diagnosis.root_cause)),
+        (Kind::JavaTooOld { .. }, _) => (&code::JAVA_TOO_OLD, format!("`{name}`: {}", diagnosis.root_cause)),
         (Kind::CheckpointStorage | Kind::SavepointMissing | Kind::StateIncompatible, _) => {
             (&code::FLINK_START_FAILED, format!("`{name}` could not be started: {}", diagnosis.root_cause))
         }

@@ -103,6 +103,24 @@ impl Store {
         })
     }
 
+    /// The newest step of the run of `own`, beside `own`, that deployed a job or is about to.
+    ///
+    /// # Errors
+    /// `state.*`.
+    pub fn last_deploy(&self, own: &StepKey, environment: &str, name: &str) -> Result<Option<Step>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "{SELECT} WHERE run = ?1 AND NOT (path = ?2 AND sequence = ?3)
+                       AND function = 'spec.deploy' AND status IN ('done', 'open')
+                       AND json_extract(arguments, '$[0].name') = ?5 AND json_extract(arguments, '$[0].environment') = ?4
+                     ORDER BY started_at DESC, path DESC, sequence DESC LIMIT 1"
+                ))?
+                .query_row(params![own.run, own.path, own.sequence, environment, name], from_row)
+                .optional()
+        })
+    }
+
     /// One step of a run.
     ///
     /// # Errors

@@ -226,3 +226,78 @@ fn jars_that_do_not_go_together() {
     );
     assert_snapshot!("jars_clash_in_a_plan", other.tidegate(&["plan", "it"]));
 }
+
+/// The cluster runs Java 17: a jar for a newer one costs the running job nothing, and neither does it start anything.
+#[test]
+fn a_jar_for_a_newer_java_than_the_clusters_takes_no_job_down() {
+    let flink = FakeFlink::start();
+    let workspace = Workspace::on(&flink.url());
+    let built = |main: u16, job: u16| {
+        let classes =
+            [ClassWriter::new("com.acme.Start").version(main).main(), ClassWriter::new("com.acme.Orders").version(job)];
+        // Never loaded by Java 17.
+        let newer = ClassWriter::new("com.acme.Start").version(67).main().bytes();
+        let path = workspace.path().join("jars/up.jar");
+        let mut entries: Vec<(String, Vec<u8>)> = classes.iter().map(ClassWriter::entry).collect();
+        entries.push(("META-INF/versions/23/com/acme/Start.class".to_owned(), newer));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, stored_jar(&entries).unwrap()).unwrap();
+    };
+    let script = "job::jar(\"up\", #{ jar: \"jars/up.jar\", main_class: \"com.acme.Start\", args: [\"com.acme.Orders\", \"1.5\"] }).deploy();\n";
+    built(61, 55);
+    assert!(workspace.script(script).contains("exit code: 0"));
+    for (main, job, class) in [(65, 52, "com.acme.Start"), (52, 65, "com.acme.Orders")] {
+        built(main, job);
+        let planned = workspace.tidegate(&["plan", "it"]);
+        assert!(planned.contains("BLOCKED") && planned.contains("error[java.too_old]"), "{planned}");
+        let ended = workspace.script(script);
+        let message =
+            format!("error[java.too_old]: `up`: the class `{class}` was built for Java 21, and `shared` runs Java 17");
+        assert!(ended.contains(&message), "{ended}");
+        assert!(ended.contains("compile with `--release 17`") && ended.contains("Java 21 or newer"), "{ended}");
+    }
+    assert_eq!((flink.count("POST", "/run"), flink.count("POST", "/stop")), (1, 0));
+    // A cluster that does not tell its Java refuses nothing, and one with a newer Java nothing either.
+    flink.with(|cluster| cluster.class_path = None);
+    assert!(workspace.tidegate(&["plan", "it"]).contains("UPGRADE"));
+    flink.with(|cluster| {
+        cluster.class_path = Some(Vec::new());
+        cluster.java = 21;
+    });
+    let planned = workspace.tidegate(&["plan", "it"]);
+    assert!(planned.contains("UPGRADE") && !planned.contains("BLOCKED"), "{planned}");
+}
+
+/// A launcher that is given a class of which it can never make an object.
+#[test]
+fn a_launcher_is_told_why_its_class_will_not_do() {
+    let workspace = Workspace::idle();
+    jar(
+        &workspace,
+        "jars/jobs.jar",
+        &[
+            ClassWriter::new("com.acme.jobs.Job").access(0x601),
+            ClassWriter::new("com.acme.jobs.Abst").access(0x421).implements("com.acme.jobs.Job"),
+            ClassWriter::new("com.acme.jobs.Real").extends("com.acme.jobs.Abst"),
+            ClassWriter::new("com.acme.jobs.Takes").constructor(1, "I"),
+        ],
+        &[],
+    );
+    let launch = |class: &str| {
+        workspace.script(&format!(
+            "import \"std/launcher\" as launcher;\nprint(launcher::reflective(\"com.acme.Start\", \"com.acme.jobs.{class}\", #{{}}, #{{ jar: \"jars/jobs.jar\" }}).args);\n"
+        ))
+    };
+    let said = launch("Abst");
+    assert!(said.contains("no job can be made of `com.acme.jobs.Abst` in `jars/jobs.jar`: it is abstract"), "{said}");
+    assert!(said.contains("hint: name one that extends it: com.acme.jobs.Real"), "{said}");
+    let said = launch("Job");
+    assert!(said.contains("`com.acme.jobs.Job` in `jars/jobs.jar`: it is an interface"), "{said}");
+    assert!(said.contains("hint: name one that implements it: com.acme.jobs.Real"), "{said}");
+    // Its launcher may give it what its constructor takes.
+    assert!(launch("Takes").contains("[\"com.acme.jobs.Takes\"]"));
+    let obstacles = workspace.script(
+        "let jar = jar::open(\"jars/jobs.jar\");\nprint(jar.obstacle(\"com.acme.jobs.Takes\"));\nassert::that(jar.obstacle(\"com.acme.jobs.Real\") == ());\nprint(jar.classes());\n",
+    );
+    assert!(obstacles.contains("it has no constructor without arguments\n[\"com.acme.jobs.Real\"]"), "{obstacles}");
+}

@@ -44,3 +44,37 @@ fn an_interrupt_ends_a_sleep_and_a_busy_loop() {
         assert!(runs.contains("interrupted"), "{runs}");
     }
 }
+
+/// A closed ssh session ends a run as Ctrl-C does, however often it says so; under `nohup` the run goes on.
+#[test]
+fn a_hangup_ends_a_run_in_order_unless_it_is_ignored() {
+    let workspace = Workspace::idle();
+    workspace.write("scripts/it.rhai", "files::exists(\"x\");\ntime::sleep(\"1h\");\n");
+    let child = workspace.command(&["run", "it"]).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_step(&workspace, "files::exists");
+    let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(id, Signal::HUP).unwrap();
+    assert_eq!(end(child, Signal::HUP).code(), Some(130));
+    assert!(workspace.tidegate(&["runs"]).contains("interrupted"));
+
+    let workspace = Workspace::idle();
+    workspace.write(
+        "scripts/it.rhai",
+        "files::exists(\"x\");\nwhile !files::exists(\"go\") { time::sleep(\"20ms\"); }\nprint(\"done\");\n",
+    );
+    let run = workspace.command(&["run", "it"]);
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", "trap '' HUP; exec \"$0\" run it"])
+        .arg(run.get_program())
+        .stderr(Stdio::null())
+        .stdout(Stdio::piped());
+    shell
+        .current_dir(run.get_current_dir().unwrap())
+        .envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = shell.spawn().unwrap();
+    wait_for_step(&workspace, "files::exists");
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::HUP).unwrap();
+    workspace.write("go", "");
+    assert!(child.wait().unwrap().success());
+}

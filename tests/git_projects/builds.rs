@@ -326,6 +326,10 @@ fn artifacts_are_chosen_or_the_choice_is_told() {
     assert_eq!(one, "b/target/b.jar");
     let said = workspace.run(&of("artifacts: [\"dist/*.jar\"]", "")).fails("build.no_artifact");
     assert!(said.contains("left no file like `dist/*.jar`"), "{said}");
+    assert!(
+        said.contains("it has these jars, and none of them is meant: `a/target/a.jar`, `b/target/b-sources.jar`"),
+        "{said}"
+    );
     assert_eq!(workspace.run(&of("artifacts: []", "print(b.artifacts.len());")).ok(), "0");
     workspace.run(&of("artifacts: [\"../*.jar\"]", "")).fails("file.outside");
     workspace.run(&of("modules: [\"../x\"]", "")).fails("argument.invalid");
@@ -387,4 +391,25 @@ fn a_gigabyte_of_output_neither_blocks_nor_fills_the_disk() {
     assert!(log.len() < 10 << 20, "{}", log.len());
     let text = workspace.tidegate(&["builds", "log", "1"]).ok();
     assert!(text.starts_with("first line") && text.ends_with("last line") && text.contains("bytes are left out here"));
+}
+
+/// A Java that is not there: Maven's own line about it is kept, and what to do said.
+#[test]
+fn a_java_home_that_is_not_there_is_named() {
+    if !has_maven("a_java_home_that_is_not_there_is_named") {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let (_jobs, mut workspace) = shell_project(root.path(), "exit 0\n", "");
+    workspace.set("JAVA_HOME", "/nonexistent");
+    let said =
+        workspace.run("git::project(\"jobs\").build(#{ command: \"mvn -q package\" });").fails("build.not_started");
+    assert!(said.contains("JAVA_HOME environment variable is not defined correctly"), "{said}");
+    assert!(said.contains("hint: JAVA_HOME is `/nonexistent`: set it to the folder of a JDK"), "{said}");
+    workspace.write("templates/x.sql", "CREATE TABLE s (i INT) WITH ('connector' = 'datagen');\nCREATE TABLE k (i INT) WITH ('connector' = 'blackhole');\nINSERT INTO k SELECT i FROM s;\n");
+    let said = workspace
+        .run("job::sql(\"x\", #{ template: \"x.sql\", dependencies: [\"com.google.code.gson:gson:2.10.1\"] });")
+        .fails("dependency.failed");
+    assert!(said.contains("JAVA_HOME environment variable is not defined correctly"), "{said}");
+    assert!(said.contains("hint: JAVA_HOME is `/nonexistent`"), "{said}");
 }

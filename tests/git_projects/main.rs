@@ -17,6 +17,7 @@ mod http;
 mod kill;
 #[path = "../support/listener.rs"]
 mod listener;
+mod renamed;
 mod silence;
 mod ssh;
 #[path = "../support/sshd.rs"]

@@ -23,6 +23,7 @@ mod rescale;
 mod support;
 mod sweep;
 mod told;
+mod twice;
 mod vanished;
 
 use support::fake_flink::{FakeFlink, Fault, Reply};

@@ -14,7 +14,7 @@ use crate::model::stability::{Gate, Otherwise};
 use crate::model::upgrade::Mode;
 use crate::ops::effect::Acting;
 use crate::ops::wish::{self, Wish};
-use crate::ops::{adopt, cancel, deploy, prune, remove, stability, stop, take_savepoint};
+use crate::ops::{adopt, cancel, deploy, deployed_twice, prune, remove, stability, stop, take_savepoint};
 
 impl Receives for Mode {
     const KIND: Type = Type::Word(&Self::WORDS);
@@ -49,6 +49,8 @@ options! {
         allow_non_restored_state: Option<bool>,
         /// watches the new attempt until it is stable, and goes back where it does not become so
         stable: Option<StableOptions>,
+        /// this run has deployed the job before, and upgrades it on purpose; without it two specs of one name in one run are refused
+        again: Option<bool>,
     }
 }
 
@@ -103,6 +105,12 @@ pub(super) fn deploy_options(call: &Call<'_>) -> Result<deploy::Options> {
     Ok(deploy::Options { stable, ..common })
 }
 
+/// Whether a script says that it deploys a job once more with another spec.
+pub(super) fn is_meant_again(call: &Call<'_>) -> Result<bool> {
+    let options: DeployOptions = read(call.name, call.json(1)?)?;
+    Ok(options.again.unwrap_or_default())
+}
+
 /// What all that starts a job has in common.
 fn starting(allow_state_loss: Option<String>, upgrade: Option<Mode>, non_restored: Option<bool>) -> deploy::Options {
     deploy::Options {
@@ -142,6 +150,10 @@ pub(super) fn wished(call: &Call<'_>) -> Result<(Wish, deploy::Options)> {
 pub(super) fn do_deploy(call: &mut Call<'_>, acting: &Acting) -> Result<Value> {
     let options = deploy_options(call)?;
     let spec = this_spec(call)?;
+    // In a session somebody brings a job from spec to spec by hand.
+    if call.host.confirm.is_none() && !is_meant_again(call)? {
+        deployed_twice::refuse(&call.host.services, acting, &spec, call.place())?;
+    }
     let run = call.host.journal()?.run();
     let facts = call.host.wait(stability::deploy(&call.host.services, run, acting, &spec, &options))?;
     Ok(as_handle(facts))

@@ -2,19 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::desired::{adopted, deploy_options, pruned, wished};
+use super::desired::{adopted, deploy_options, is_meant_again, pruned, wished};
 use super::looks::{execute_timeout, waited_for};
 use super::{Call, this_job, this_spec};
 use crate::api::planner::{Planner, ends};
 use crate::base::Result;
 use crate::model::plan::{Action, Change};
 use crate::ops::deploy::Intent;
-use crate::ops::{plan, prune};
+use crate::ops::{deployed_twice, plan, prune};
 
 pub(super) fn deploy(call: &mut Call<'_>, planner: &Planner) -> Result<Value> {
     let options = deploy_options(call)?;
     let spec = this_spec(call)?;
-    if planner.job(&spec.identity.job).is_some() {
+    let name = &spec.identity.job;
+    if let Some((earlier, place)) = planner.deployed(name).filter(|_| call.host.confirm.is_none())
+        && earlier.running_hash() != spec.running_hash()
+        && !is_meant_again(call)?
+    {
+        return Err(deployed_twice::error(name, "the plan deploys the other one", call.place(), place));
+    }
+    if planner.job(name).is_some() {
         return Err(ends(format!("`{}` was planned before: how it stands then is not known", spec.identity.job)));
     }
     let planned = call.host.wait(plan::deploy(&call.host.services, &spec, &options, &Intent::DEPLOY))?;

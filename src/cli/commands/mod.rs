@@ -27,7 +27,7 @@ use super::Outcome;
 use super::args::{Arguments, BuildsCommand, Command, SavepointsCommand};
 use super::terminal::Terminal;
 use crate::base::cancel::Cancel;
-use crate::base::{Error, Result, code, suggest};
+use crate::base::{Error, Result, code, process, suggest};
 use crate::ops::cluster::Told;
 use crate::script::Limits;
 use crate::script::runner::Setting;
@@ -132,23 +132,38 @@ pub(super) fn perform(arguments: Arguments, terminal: &Arc<Terminal>) -> Result<
     outcome
 }
 
-/// The first Ctrl-C or SIGTERM asks to stop, the second one quits at once.
+/// The first Ctrl-C or SIGTERM asks to stop, the second one quits at once. A closed terminal or ssh session asks to stop, too, and says so
+/// more than once: it never quits. Under `nohup`, which has SIGHUP ignored, it stays ignored.
 fn listen(runtime: &tokio::runtime::Runtime, cancel: &Cancel, terminal: &Arc<Terminal>) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let _inside = runtime.enter();
     let failed = |error: std::io::Error| Error::new(&code::INTERNAL, "signals cannot be received").caused_by(error);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hangup = match process::ignores(rustix::process::Signal::HUP) {
+        true => None,
+        false => Some(signal(SignalKind::hangup()).map_err(failed)?),
+    };
     let cancel = cancel.clone();
     let terminal = terminal.clone();
     runtime.spawn(async move {
         loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            let hung_up = async {
+                match &mut hangup {
+                    Some(hangup) => drop(hangup.recv().await),
+                    None => std::future::pending().await,
+                }
+            };
+            let may_quit = tokio::select! {
+                _ = interrupt.recv() => true,
+                _ = terminate.recv() => true,
+                () = hung_up => false,
+            };
             if cancel.is_cancelled() {
-                quit();
+                if may_quit {
+                    quit();
+                }
+                continue;
             }
             cancel.cancel();
             terminal.progress("stopping; once more quits at once");

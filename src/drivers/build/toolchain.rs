@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::base::process::capture;
 use crate::base::{Error, Result, code};
+use crate::model::java_home;
 
 /// How long a program may take to say its version.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -86,13 +87,11 @@ pub fn toolchain(word: &str, remembered: &Path) -> Result<String> {
             said.push_str(&format!("{}\n", stamp(&program)));
             continue;
         }
-        // Java says its version on standard error.
-        let words = ["/bin/sh", "-c", "exec \"$0\" \"$1\" 2>&1"].map(str::to_owned);
+        // Java says its version on standard error, and Maven on standard output why it cannot.
+        const ASK: &str = "said=$(\"$0\" \"$1\" 2>&1) && printf '%s\\n' \"$said\" || { code=$?; printf '%s\\n' \"$said\" >&2; exit $code; }";
+        let words = ["/bin/sh", "-c", ASK].map(str::to_owned);
         let command = [&words[..], &[program.to_string_lossy().into_owned(), flag.to_owned()]].concat();
-        let text = capture(&command, PATIENCE).map_err(|error| {
-            Error::new(&code::BUILD_NOT_STARTED, format!("`{} {flag}` does not say its version", program.display()))
-                .caused_by(error)
-        })?;
+        let text = capture(&command, PATIENCE).map_err(|error| silent(&program, flag, &error))?;
         said.push_str(&text);
     }
     known.insert(key, said.clone());
@@ -102,6 +101,20 @@ pub fn toolchain(word: &str, remembered: &Path) -> Result<String> {
         std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, remembered))
     });
     Ok(said)
+}
+
+/// The error of a program that does not say its version, with its own words.
+fn silent(program: &Path, flag: &str, error: &Error) -> Error {
+    let silent =
+        Error::new(&code::BUILD_NOT_STARTED, format!("`{} {flag}` does not say its version", program.display()));
+    let said = error.detail_text().unwrap_or_default().trim();
+    if let Some(complaint) = java_home::complaint(said) {
+        return silent.caused_by(complaint).hint(java_home::hint(std::env::var_os("JAVA_HOME").as_deref()));
+    }
+    let last = said.lines().last().map_or_else(|| error.to_string(), str::to_owned);
+    silent
+        .caused_by(last)
+        .hint(format!("try it by hand: `{} {flag}` has to work where tidegate runs", program.display()))
 }
 
 /// What changes when a program is installed anew.

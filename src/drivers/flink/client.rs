@@ -139,6 +139,15 @@ impl Client {
         Ok(environment.map(|environment| environment.classpath).filter(|entries| !entries.is_empty()))
     }
 
+    /// The Java that the JobManager runs on; none where it does not tell, as before Flink 1.17.
+    ///
+    /// # Errors
+    /// As [`Client::overview`].
+    pub async fn java(&self) -> Result<Option<u16>> {
+        let environment: Option<Environment> = self.read_if_there(&["jobmanager", "environment"]).await?;
+        Ok(environment.and_then(|environment| environment.jvm.java()))
+    }
+
     /// What the JobManager is configured with for an option; none where that is Flink's default.
     ///
     /// # Errors

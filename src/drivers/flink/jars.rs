@@ -329,7 +329,8 @@ fn is_entry_class(body: &str) -> bool {
         cause.class.ends_with(".ProgramInvocationException")
             && !cause.message.starts_with("The main method caused an error")
     };
-    diagnosis::diagnose(body).kind == Kind::EntryClass && trace::causes(body).iter().any(refused)
+    matches!(diagnosis::diagnose(body).kind, Kind::EntryClass | Kind::JavaTooOld { .. })
+        && trace::causes(body).iter().any(refused)
 }
 
 #[cfg(test)]

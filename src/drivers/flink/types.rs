@@ -324,9 +324,26 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Millis>, 
     Ok(Option::<Millis>::deserialize(deserializer)?.filter(|moment| *moment >= 0))
 }
 
+/// What the JVM of the JobManager says of itself: `OpenJDK 64-Bit Server VM - Eclipse Adoptium - 17/17.0.13+11`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Jvm {
+    #[serde(default)]
+    version: String,
+}
+
+impl Jvm {
+    /// The Java that it is: 17, also where it says 1.8.
+    pub(super) fn java(&self) -> Option<u16> {
+        let specification = self.version.rsplit(" - ").next()?.split('/').next()?.trim();
+        specification.strip_prefix("1.").unwrap_or(specification).split('.').next()?.parse().ok()
+    }
+}
+
 /// What the JVM of the JobManager was started with.
 #[derive(Debug, Deserialize)]
 pub(super) struct Environment {
+    #[serde(default)]
+    pub(super) jvm: Jvm,
     #[serde(default)]
     pub(super) classpath: Vec<String>,
 }

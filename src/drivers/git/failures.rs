@@ -57,7 +57,9 @@ pub(super) fn of(access: &Access, noted: &Noted, error: &git2::Error) -> Error {
         "no route to host",
         "timed out",
         "connection reset",
-    ]) || (error.class() == ErrorClass::Net || error.class() == ErrorClass::Os)
+    ]) || (matches!(error.class(), ErrorClass::Net | ErrorClass::Os)
+        && address.scheme != Scheme::File
+        && !has(&OF_FILES))
     {
         return with(&code::GIT_UNREACHABLE, format!("{place} cannot be reached"))
             .hint("look at the host, the port and the network; a proxy is taken from https_proxy");
@@ -66,7 +68,29 @@ pub(super) fn of(access: &Access, noted: &Noted, error: &git2::Error) -> Error {
     if error.code() == ErrorCode::Owner {
         return failed.hint("the folder belongs to another user: `git config --global --add safe.directory FOLDER`");
     }
+    if has(&OF_FILES) {
+        return failed
+            .hint("a file or folder of this machine is the reason: look at its disk, and who may write there");
+    }
     failed.hint("the causes are what libgit2 or the server said; `git ls-remote URL` may tell more")
+}
+
+/// How libgit2 begins to tell of files and folders of this machine, whatever the server did.
+const OF_FILES: [&str; 8] = [
+    "no space left",
+    "read-only file system",
+    "could not remove",
+    "could not create",
+    "could not write",
+    "failed to create",
+    "failed to write",
+    "failed to open",
+];
+
+/// What fails when everything has come: references of the mirror that cannot be written.
+pub(super) fn of_mirror(access: &Access, error: &git2::Error) -> Error {
+    failed(&format!("the branches and tags of `{}` cannot be written to its mirror", access.address.text()), error)
+        .hint("the mirror lies below the state's folder: look at its disk, and who may write there")
 }
 
 fn of_reason(access: &Access, reason: &Reason) -> Error {

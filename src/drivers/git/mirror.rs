@@ -112,8 +112,11 @@ impl Mirror {
         drop(connection);
         // The server is done with. What came lies in packs, which change nothing for anybody.
         begin_writing().map_err(|error| (error, false))?;
-        remote.update_tips(None, RemoteUpdateFlags::empty(), AutotagOption::None, None).map_err(told)?;
-        remote.prune(None).map_err(told)?;
+        // What is gone goes first: a branch `release` cannot lie beside `release/1.0`. From here on only files of ours are at
+        // work, so that what fails is the mirror's, and it is made anew.
+        let ours = |error: git2::Error| (failures::of_mirror(access, &error), true);
+        remote.prune(None).map_err(ours)?;
+        remote.update_tips(None, RemoteUpdateFlags::empty(), AutotagOption::None, None).map_err(ours)?;
         // A repository with a detached HEAD names no branch as its own; then one has to be named.
         if let Some(name) = default {
             self.repository.set_head(&name).map_err(told)?;

@@ -24,13 +24,17 @@ pub(super) struct ClassFile<'a> {
     bytes: &'a [u8],
     /// Where each constant begins, its tag included; 0 where there is none.
     pool: Vec<u32>,
-    pub(super) access: u16,
+    access: u16,
     this: u16,
     superclass: u16,
     interfaces: Vec<u16>,
     fields: Vec<Member>,
     methods: Vec<Member>,
     annotations: Vec<u16>,
+    /// The major version.
+    pub(super) version: u16,
+    /// What the class that it lies in says of it, where it is an inner one.
+    inner: Option<u16>,
 }
 
 #[derive(Debug)]
@@ -96,8 +100,9 @@ impl<'a> ClassFile<'a> {
         if reader.u32()? != MAGIC {
             return None;
         }
+        reader.take(2)?;
         // Whatever the version: what is not known shows itself.
-        reader.take(4)?;
+        let version = reader.u16()?;
         let pool = pool(&mut reader)?;
         let access = reader.u16()?;
         let (this, superclass) = (reader.u16()?, reader.u16()?);
@@ -113,10 +118,12 @@ impl<'a> ClassFile<'a> {
             fields: Vec::new(),
             methods: Vec::new(),
             annotations: Vec::new(),
+            version,
+            inner: None,
         };
         file.fields = file.members(&mut reader)?;
         file.methods = file.members(&mut reader)?;
-        file.annotations = file.class_annotations(&mut reader)?;
+        file.attributes(&mut reader)?;
         Some(file)
     }
 
@@ -148,24 +155,34 @@ impl<'a> ClassFile<'a> {
         Some(members)
     }
 
-    /// The types of the annotations that the class itself carries.
-    fn class_annotations(&self, reader: &mut Reader<'a>) -> Option<Vec<u16>> {
-        let mut found = Vec::new();
+    /// The types of the annotations that the class itself carries, and what it is inside of another class.
+    fn attributes(&mut self, reader: &mut Reader<'a>) -> Option<()> {
         for _ in 0..reader.u16()? {
             let (attribute, length) = (reader.u16()?, reader.length()?);
-            let body = reader.take(length)?;
-            if let Some(b"RuntimeVisibleAnnotations" | b"RuntimeInvisibleAnnotations") = self.utf8(attribute) {
-                let mut inner = Reader { bytes: body, at: 0 };
-                for _ in 0..inner.u16()? {
-                    found.push(inner.u16()?);
-                    for _ in 0..inner.u16()? {
-                        inner.u16()?;
-                        skip_value(&mut inner, 0)?;
+            let mut body = Reader { bytes: reader.take(length)?, at: 0 };
+            match self.utf8(attribute) {
+                Some(b"RuntimeVisibleAnnotations" | b"RuntimeInvisibleAnnotations") => {
+                    for _ in 0..body.u16()? {
+                        self.annotations.push(body.u16()?);
+                        for _ in 0..body.u16()? {
+                            body.u16()?;
+                            skip_value(&mut body, 0)?;
+                        }
                     }
                 }
+                // It lists every inner class that this file names, this one among them.
+                Some(b"InnerClasses") => {
+                    for _ in 0..body.u16()? {
+                        let (class, _outer, _name, access) = (body.u16()?, body.u16()?, body.u16()?, body.u16()?);
+                        if class == self.this || self.class(class).is_some_and(|class| Some(class) == self.name()) {
+                            self.inner = Some(access);
+                        }
+                    }
+                }
+                _ => {}
             }
         }
-        Some(found)
+        Some(())
     }
 
     fn constant(&self, index: u16) -> Option<(u8, Reader<'a>)> {
@@ -188,6 +205,24 @@ impl<'a> ClassFile<'a> {
         let (tag, mut reader) = self.constant(index)?;
         let name = (tag == 7).then(|| reader.u16()).flatten()?;
         self.text(name).map(|name| name.replace('/', "."))
+    }
+
+    /// The flags as reflection gives them: an inner class is as its outer one declares it.
+    pub(super) fn access(&self) -> u16 {
+        self.inner.unwrap_or(self.access)
+    }
+
+    /// Whether it belongs to an object of the class that it lies in.
+    pub(super) fn is_bound(&self) -> bool {
+        self.inner.is_some_and(|access| access & STATIC == 0)
+    }
+
+    /// The flags of the constructor without arguments; none where there is none.
+    pub(super) fn constructor(&self) -> Option<u16> {
+        let is_it = |method: &&Member| {
+            self.utf8(method.name) == Some(b"<init>") && self.utf8(method.descriptor) == Some(b"()V")
+        };
+        self.methods.iter().find(is_it).map(|method| method.access)
     }
 
     /// The full name, with dots.

@@ -15,6 +15,10 @@ pub(crate) struct ClassWriter {
     version: u16,
     /// A constant of a kind that nobody knows.
     newer: bool,
+    /// The flags of its constructor, and what it takes: `()V`.
+    constructor: (u16, String),
+    /// The flags that the class around it declares.
+    inner: Option<u16>,
 }
 
 /// How a method comes by its text.
@@ -60,6 +64,7 @@ impl ClassWriter {
             superclass: "java.lang.Object".into(),
             access: 0x21,
             version: 52,
+            constructor: (1, "()V".into()),
             ..Self::default()
         }
     }
@@ -104,6 +109,18 @@ impl ClassWriter {
         self
     }
 
+    /// With these flags, and these parameters.
+    pub(crate) fn constructor(mut self, access: u16, takes: &str) -> Self {
+        self.constructor = (access, format!("({takes})V"));
+        self
+    }
+
+    /// Declared with these flags inside of another class.
+    pub(crate) fn inner(mut self, access: u16) -> Self {
+        self.inner = Some(access);
+        self
+    }
+
     /// The name of its entry, and its bytes.
     pub(crate) fn entry(&self) -> (String, Vec<u8>) {
         (format!("{}.class", self.name.replace('.', "/")), self.bytes())
@@ -125,6 +142,11 @@ impl ClassWriter {
             body.extend(pool.class(name));
         }
         let (mut fields, mut methods) = (Vec::new(), Vec::new());
+        if self.access & 0x200 == 0 {
+            let (name, descriptor) = (pool.utf8("<init>"), pool.utf8(&self.constructor.1));
+            let access = self.constructor.0.to_be_bytes();
+            methods.push([&access[..], &name, &descriptor, &[0, 1], &code(&mut pool, &[0xB1])].concat());
+        }
         if self.main {
             let (name, descriptor) = (pool.utf8("main"), pool.utf8("([Ljava/lang/String;)V"));
             methods.push([&[0, 9], &name[..], &descriptor, &[0, 1], &code(&mut pool, &[0xB1])].concat());
@@ -160,9 +182,17 @@ impl ClassWriter {
             body.extend(u16::try_from(members.len()).unwrap().to_be_bytes());
             body.extend(members.concat());
         }
-        if self.annotations.is_empty() {
-            body.extend([0, 0]);
-        } else {
+        body.extend((u16::from(!self.annotations.is_empty()) + u16::from(self.inner.is_some())).to_be_bytes());
+        if let Some(access) = self.inner {
+            let (attribute, class) = (pool.utf8("InnerClasses"), pool.class(&self.name));
+            // One of another class that this file names, and then this one.
+            let other = pool.class("a.Other$In");
+            body.extend(
+                [&attribute[..], &[0, 0, 0, 18, 0, 2], &other, &[0, 0, 0, 0, 0, 2], &class, &[0, 0, 0, 0]].concat(),
+            );
+            body.extend(access.to_be_bytes());
+        }
+        if !self.annotations.is_empty() {
             let attribute = pool.utf8("RuntimeVisibleAnnotations");
             let mut inner = u16::try_from(self.annotations.len()).unwrap().to_be_bytes().to_vec();
             for name in &self.annotations {
@@ -170,7 +200,6 @@ impl ClassWriter {
                 // One element: an array of two numbers.
                 inner.extend([0, 1, 0, 1, b'[', 0, 2, b'I', 0, 1, b'I', 0, 1]);
             }
-            body.extend([0, 1]);
             body.extend(attribute);
             body.extend(u32::try_from(inner.len()).unwrap().to_be_bytes());
             body.extend(inner);

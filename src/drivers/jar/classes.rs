@@ -56,9 +56,24 @@ fn outline(bytes: &[u8]) -> Option<JavaClass> {
         superclass: file.superclass(),
         interfaces: file.interfaces(),
         annotations: file.annotations(),
-        access: file.access,
+        access: file.access(),
+        is_bound: file.is_bound(),
+        constructor: file.constructor(),
+        java: java(file.version),
         has_main: file.has_main(),
     })
+}
+
+/// The Java that a class file was built for.
+///
+/// Source: the Java Virtual Machine Specification, section 4.1: 52 is Java 8, and each later one counts on.
+fn java(major: u16) -> u16 {
+    major.saturating_sub(44)
+}
+
+/// The major version of what is a class file.
+fn version(bytes: &[u8]) -> u16 {
+    bytes.get(6..8).map_or(0, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
 }
 
 /// One class, as far as its file can be read.
@@ -66,8 +81,8 @@ fn outline(bytes: &[u8]) -> Option<JavaClass> {
 pub enum Found {
     /// This.
     Known(JavaClass),
-    /// A class file of a Java that is newer than what is known here.
-    Newer,
+    /// A class file of a Java that is newer than what is known here: this one.
+    Newer(u16),
     /// No class file at all.
     Broken,
 }
@@ -86,7 +101,7 @@ pub fn class<R: Read + Seek>(archive: &mut Archive<R>, name: &str) -> Result<Opt
     }
     Ok(bytes.map(|bytes| match outline(&bytes) {
         Some(class) => Found::Known(class),
-        None if is_class_file(&bytes) => Found::Newer,
+        None if is_class_file(&bytes) => Found::Newer(java(version(&bytes))),
         None => Found::Broken,
     }))
 }

@@ -35,6 +35,10 @@ pub fn entry_class(jar: &Path, jars: &[&Path], wanted: Option<&str>) -> Result<S
     let mut next = name.clone();
     loop {
         match find(&places, &next)? {
+            // Flink asks this of the class that is named, and not of the one that has the method.
+            Some(Found::Known(class)) if seen.is_empty() && !class.is_public() && class.has_main => {
+                return Err(not_public(jar, &name));
+            }
             Some(Found::Known(class)) if class.has_main => return Ok(name),
             Some(Found::Known(class)) => match class.superclass {
                 Some(superclass) if superclass != "java.lang.Object" && !seen.contains(&superclass) => {
@@ -43,7 +47,7 @@ pub fn entry_class(jar: &Path, jars: &[&Path], wanted: Option<&str>) -> Result<S
                 }
                 _ => return Err(no_main(jar, &name)),
             },
-            Some(Found::Newer) => return Ok(name),
+            Some(Found::Newer(_)) => return Ok(name),
             Some(Found::Broken) => {
                 let message = format!("`{next}` in `{}` is not a class file", jar.display());
                 return Err(Error::new(&code::FLINK_ENTRY_CLASS, message).hint("build the jar again"));
@@ -62,6 +66,37 @@ fn find(places: &[&Path], name: &str) -> Result<Option<Found>> {
         }
     }
     Ok(None)
+}
+
+/// The newest Java that a class was built for, or one of its superclasses; and which class that is. None where it is not there.
+///
+/// # Errors
+/// `file.not_found`, `file.invalid`.
+pub fn java_needed(jar: &Path, jars: &[&Path], name: &str) -> Result<Option<(u16, String)>> {
+    let places: Vec<&Path> = std::iter::once(jar).chain(jars.iter().copied()).collect();
+    let mut found: Vec<(u16, String)> = Vec::new();
+    let mut next = Some(name.to_owned());
+    while let Some(name) = next.filter(|name| !found.iter().any(|(_, seen)| seen == name)) {
+        next = match find(&places, &name)? {
+            Some(Found::Known(class)) => {
+                found.push((class.java, name));
+                class.superclass.filter(|superclass| superclass != "java.lang.Object")
+            }
+            Some(Found::Newer(java)) => {
+                found.push((java, name));
+                None
+            }
+            Some(Found::Broken) | None => None,
+        };
+    }
+    // Of equal ones the first: it is the one that was named.
+    Ok(found.into_iter().rev().max_by_key(|(java, _)| *java))
+}
+
+fn not_public(jar: &Path, name: &str) -> Error {
+    let message = format!("the class `{name}` of `{}` has a main method and is not public", jar.display());
+    Error::new(&code::FLINK_ENTRY_CLASS, message)
+        .hint("Flink starts public classes alone: declare it `public`, and the class that it lies in need not be")
 }
 
 fn no_main(jar: &Path, name: &str) -> Error {
@@ -92,11 +127,12 @@ fn simple(name: &str) -> &str {
 
 fn not_there(jar: &Path, jars: &[&Path], name: &str) -> Result<Error> {
     let archive = open(jar)?;
-    let classes: Vec<String> = archive
+    let mut classes: Vec<String> = archive
         .names()
         .filter_map(|entry| entry.strip_suffix(".class").map(|entry| entry.replace('/', ".")))
         .filter(|entry| !entry.contains('$') && !entry.starts_with("META-INF."))
         .collect();
+    classes.sort();
     let beside = match jars.len() {
         0 => String::new(),
         1 => format!(", nor in `{}`", jars[0].display()),
@@ -104,6 +140,16 @@ fn not_there(jar: &Path, jars: &[&Path], name: &str) -> Result<Error> {
     };
     let missing =
         Error::new(&code::FLINK_ENTRY_CLASS, format!("the main class `{name}` is not in `{}`{beside}", jar.display()));
+    // Where the class loaders of application servers look, and no other.
+    let entry = format!("{}.class", name.replace('.', "/"));
+    let nested = ["BOOT-INF/classes/", "WEB-INF/classes/"];
+    if let Some(folder) = nested.into_iter().find(|folder| archive.names().any(|one| one == format!("{folder}{entry}")))
+    {
+        let made = if folder.starts_with("BOOT") { "the jar that Spring Boot repackaged" } else { "a web archive" };
+        return Ok(missing
+            .caused_by(format!("it is there as `{folder}{entry}`: this is {made}, and Flink does not look below `{folder}`"))
+            .hint("use the plain jar of the module (Spring Boot keeps it as `*.jar.original`), or one that the shade plugin makes"));
+    }
     if classes.is_empty() {
         return Ok(missing.hint("the jar holds no classes at all: was it built?"));
     }

@@ -16,7 +16,7 @@ mod source;
 
 pub use archive::{Archive, is_library, not_there, open, open_bytes, open_reader, unreadable};
 pub use classes::{class, classes};
-pub use entry_class::entry_class;
+pub use entry_class::{entry_class, java_needed};
 pub use facts::{class_of_hash, facts};
 pub use facts_file::{all_kept, kept, read_kept};
 pub use manifest::{MANIFEST, Manifest, main_class_of, manifest};

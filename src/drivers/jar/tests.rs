@@ -185,6 +185,86 @@ fn the_entry_class_is_checked_before_anything_is_sent() {
 }
 
 #[test]
+fn what_reflection_can_make_objects_of_is_told_by_the_class_files() {
+    let jars = Jars::new();
+    let path = jars.add(
+        "j.jar",
+        &jar(
+            &[
+                ClassWriter::new("a.Plain").implements("a.Job").annotated("a.Nightly"),
+                ClassWriter::new("a.Plain$Static").implements("a.Job").inner(0x9),
+                ClassWriter::new("a.Plain$Bound").implements("a.Job").inner(0x1),
+                // A class file has no flag for private: only the list of inner classes says it.
+                ClassWriter::new("a.Plain$Private").access(0x20).implements("a.Job").inner(0xA).annotated("a.Nightly"),
+                ClassWriter::new("a.Kind").access(0x4031).implements("a.Job").constructor(2, "Ljava/lang/String;I"),
+                ClassWriter::new("a.Takes").implements("a.Job").constructor(1, "I"),
+                ClassWriter::new("a.Single").implements("a.Job").constructor(2, ""),
+                ClassWriter::new("a.Main").main(),
+                ClassWriter::new("a.Plain$Protected").inner(0xC).main(),
+                ClassWriter::new("a.Package").access(0x20).main(),
+            ],
+            &[],
+        ),
+    );
+    let classes = classes(&path).unwrap();
+    let jobs =
+        |with_abstract| classes.find(&Filter { implements: Some("Job".into()), with_abstract, ..Filter::default() });
+    assert_eq!(jobs(false), ["a.Plain", "a.Plain$Static"]);
+    assert_eq!(jobs(true).len(), 7);
+    let nightly = Filter { annotated_with: Some("Nightly".into()), with_abstract: true, ..Filter::default() };
+    assert_eq!(classes.find(&nightly), ["a.Plain", "a.Plain$Private"]);
+    // Flink starts public classes alone, and an inner one is what its outer one declares.
+    assert!(classes.has_main("a.Main") && !classes.has_main("a.Package") && !classes.has_main("a.Plain$Protected"));
+    for name in ["a.Package", "a.Plain$Protected"] {
+        let error = entry_class(&path, &[], Some(name)).unwrap_err();
+        assert!(error.is(&code::FLINK_ENTRY_CLASS) && error.message().contains("is not public"), "{error:?}");
+        assert!(error.hint_text().unwrap().contains("declare it `public`"), "{error:?}");
+    }
+}
+
+#[test]
+fn the_java_that_a_class_needs_is_that_of_its_newest_superclass() {
+    let jars = Jars::new();
+    let (_, newer) = ClassWriter::new("a.Old").version(65).entry();
+    let path = jars.add(
+        "j.jar",
+        &jar(
+            &[
+                ClassWriter::new("a.Old").main(),
+                ClassWriter::new("a.New").version(61).main(),
+                ClassWriter::new("a.Below").extends("b.Base"),
+                ClassWriter::new("a.Unknown").version(70).newer(),
+                ClassWriter::new("a.Round").extends("a.Round"),
+            ],
+            // Of a multi-release jar: an older Java does not look at it.
+            &[("META-INF/versions/21/a/Old.class", &newer)],
+        ),
+    );
+    let other = jars.add("o.jar", &jar(&[ClassWriter::new("b.Base").version(65)], &[]));
+    let needed = |name: &str| java_needed(&path, &[&other], name).unwrap();
+    assert_eq!(needed("a.Old"), Some((8, "a.Old".to_owned())));
+    assert_eq!(needed("a.New"), Some((17, "a.New".to_owned())));
+    assert_eq!(needed("a.Below"), Some((21, "b.Base".to_owned())));
+    assert_eq!(needed("a.Unknown"), Some((26, "a.Unknown".to_owned())));
+    assert_eq!(needed("a.Round"), Some((8, "a.Round".to_owned())));
+    assert_eq!(needed("a.None"), None);
+}
+
+#[test]
+fn a_jar_that_spring_boot_repackaged_is_told_as_that() {
+    let jars = Jars::new();
+    let (_, launcher) = ClassWriter::new("com.acme.Launcher").main().entry();
+    let loader = ClassWriter::new("org.springframework.boot.loader.JarLauncher").main();
+    for (folder, made) in [("BOOT-INF", "Spring Boot repackaged"), ("WEB-INF", "a web archive")] {
+        let entry = format!("{folder}/classes/com/acme/Launcher.class");
+        let path = jars.add("boot.jar", &jar(std::slice::from_ref(&loader), &[(&entry, &launcher)]));
+        let error = entry_class(&path, &[], Some("com.acme.Launcher")).unwrap_err();
+        assert!(error.causes()[0].contains(&format!("`{entry}`")) && error.causes()[0].contains(made), "{error:?}");
+        assert!(!error.hint_text().unwrap().contains("did you mean"), "{error:?}");
+    }
+}
+
+#[test]
 fn factories_are_known_by_what_their_class_files_say() {
     let jars = Jars::new();
     let flink = |name: &str| format!("org.apache.flink.table.factories.{name}");

@@ -4,6 +4,7 @@ use super::silence::{ANSWER, Asked};
 use crate::base::code::Code;
 use crate::base::{Error, code, duration};
 use crate::drivers::child::LEFT_OUT;
+use crate::model::java_home;
 
 /// What to do about a repository that does not answer.
 const SILENT: &str =
@@ -19,6 +20,11 @@ pub(super) fn is_remembered(output: &str) -> bool {
 
 /// What an output of a Maven that failed says.
 pub(super) fn explained(out: &str, err: &str, exit: i32) -> Error {
+    if let Some(complaint) = java_home::complaint(err).or_else(|| java_home::complaint(out)) {
+        return Error::new(&code::DEPENDENCY_FAILED, "Maven finds no Java to run on")
+            .caused_by(complaint)
+            .hint(java_home::hint(std::env::var_os("JAVA_HOME").as_deref()));
+    }
     let told = without_users(
         &told(of_the_end(out))
             .or_else(|| told(out))
@@ -239,7 +245,10 @@ mod tests {
             "The JAVA_HOME environment variable is not defined correctly,\nthis environment variable is needed\n",
             1,
         );
-        assert_eq!(error.causes(), ["this environment variable is needed"]);
+        assert_eq!(
+            error.causes(),
+            ["The JAVA_HOME environment variable is not defined correctly, this environment variable is needed"]
+        );
         let told = failed(
             "Failed to execute goal on project dependencies: Could not resolve dependencies for project tidegate:dependencies:pom:1: What it is",
         );

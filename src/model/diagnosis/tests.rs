@@ -253,3 +253,18 @@ fn the_missing_class_is_not_taken_for_the_exception() {
         diagnose("java.lang.RuntimeException: java.lang.ClassNotFoundException: a.b.Foo\n\tat a.B.c(B.java:1)\n");
     assert_eq!(wrapped.root_cause, "class `a.b.Foo` was not found");
 }
+
+#[test]
+fn a_class_for_a_newer_java_is_told_as_that() {
+    let trace = "org.apache.flink.client.program.ProgramInvocationException: The program's entry point class 'com.acme.Main' could not be loaded due to a linkage failure.\n\
+         \tat org.apache.flink.client.program.PackagedProgram.loadMainClass(PackagedProgram.java:520)\n\
+         Caused by: java.lang.UnsupportedClassVersionError: com/acme/Main has been compiled by a more recent version of the Java Runtime (class file version 65.0), this version of the Java Runtime only recognizes class file versions up to 61.0\n\
+         \tat java.base/java.lang.ClassLoader.defineClass1(Native Method)\n";
+    let diagnosis = diagnose(trace);
+    assert_eq!(diagnosis.kind, Kind::JavaTooOld { needs: 21, has: 17 });
+    let hint = diagnosis.hint.unwrap();
+    assert!(
+        hint.contains("built for Java 21, and the cluster runs Java 17") && hint.contains("`--release 17`"),
+        "{hint}"
+    );
+}

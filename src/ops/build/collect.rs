@@ -13,6 +13,9 @@ use crate::ops::services::Services;
 /// Where Maven and Gradle put the jars of a module.
 const OUTPUTS: [&str; 2] = ["target", "build/libs"];
 
+/// How many jars are named where none is the one.
+const MOST_NAMED: usize = 5;
+
 /// Keeps the artifacts of a build that ended well.
 ///
 /// # Errors
@@ -41,10 +44,14 @@ pub(super) fn artifacts(services: &Services, prepared: &Prepared, work: &Path) -
             [] => String::new(),
             modules => format!(" below {}", modules.join(", ")),
         };
-        return Err(Error::new(
+        let error = Error::new(
             &code::BUILD_NO_ARTIFACT,
             format!("the build ended well and left no file like {}{of}", suggest::list(&patterns)),
-        )
+        );
+        return Err(match seen(&folder)? {
+            Some(jars) => error.caused_by(jars),
+            None => error,
+        }
         .hint("say what it makes: #{ artifacts: [\"dist/*.jar\"] }; an empty list where it makes nothing"));
     }
     let keep = |(path, module): (String, String)| {
@@ -59,6 +66,17 @@ pub(super) fn artifacts(services: &Services, prepared: &Prepared, work: &Path) -
         Ok(Built { path, module, sha256, bytes })
     };
     found.into_iter().map(keep).collect()
+}
+
+/// The jars that a build left, wherever: one of them is meant; none where there is none.
+fn seen(folder: &Folder) -> Result<Option<String>> {
+    let mut jars = folder.list("**/*.jar")?;
+    jars.sort();
+    let more = jars.len().saturating_sub(MOST_NAMED);
+    let shown: Vec<&str> = jars.iter().take(MOST_NAMED).map(String::as_str).collect();
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    Ok((!shown.is_empty())
+        .then(|| format!("it has these jars, and none of them is meant: {}{more}", suggest::list(&shown))))
 }
 
 /// The folder of the module that a file is of: what stands before the folder of outputs; else the file's own.

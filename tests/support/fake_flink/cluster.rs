@@ -58,6 +58,8 @@ pub struct Cluster {
     pub logs: BTreeMap<String, Vec<u8>>,
     /// What `/jobmanager/environment` lists; none before Flink 1.17.
     pub class_path: Option<Vec<String>>,
+    /// The Java that it says it runs on.
+    pub java: u16,
     /// The jars by id.
     pub jars: BTreeMap<String, Vec<u8>>,
     /// Every execution that ever began.
@@ -109,6 +111,7 @@ impl Cluster {
             high_availability: false,
             logs: BTreeMap::from([("/jobmanager/log".to_owned(), b"starting\nstarted\n".to_vec())]),
             class_path: Some(vec!["/opt/flink/lib/flink-dist-1.20.5.jar".to_owned()]),
+            java: 17,
             jars: BTreeMap::new(),
             executions: Vec::new(),
             incarnation: 1,
@@ -405,7 +408,7 @@ impl Cluster {
             ("GET", ["jobmanager", "config"]) => Reply::json(200, &self.configuration()),
             ("GET", ["jobmanager", "environment"]) if self.class_path.is_some() => Reply::json(
                 200,
-                &json!({"jvm": {"version": "OpenJDK 64-Bit Server VM - 17", "arch": "amd64", "options": []}, "classpath": self.class_path}),
+                &json!({"jvm": {"version": format!("OpenJDK 64-Bit Server VM - Debian - {0}/{0}.0.9+1-Debian-1", self.java), "arch": "amd64", "options": []}, "classpath": self.class_path}),
             ),
             ("GET", ["jobs", "overview"]) => {
                 let jobs: Vec<Value> = self.jobs.iter().map(|(id, job)| job.overview(id, self.is_new())).collect();
