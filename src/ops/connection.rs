@@ -298,20 +298,26 @@ impl Newest {
     /// The newest checkpoint and the newest savepoint that an execution made itself.
     pub fn own(checkpoints: &Checkpoints) -> Vec<Self> {
         let latest = [&checkpoints.latest.completed, &checkpoints.latest.savepoint].into_iter().flatten();
-        let newest = latest.filter_map(|checkpoint: &Checkpoint| {
-            let triggered_at = Some(checkpoint.trigger_timestamp);
-            let path = checkpoint.external_path.clone()?;
-            Some(Self {
-                id: checkpoint.id,
-                path,
-                triggered_at,
-                bytes: checkpoint.state_size,
-                is_own: true,
-                is_stop: checkpoint.checkpoint_type.as_deref() == Some("SYNC_SAVEPOINT"),
-                is_gone: checkpoint.discarded,
-            })
-        });
-        newest.collect()
+        latest.filter_map(Self::made).collect()
+    }
+
+    /// The savepoints before the newest one that Flink still tells of: somebody else may have taken several between two looks.
+    pub fn earlier_savepoints(checkpoints: &Checkpoints) -> Vec<Self> {
+        let newest = checkpoints.latest.savepoint.as_ref().map(|newest| newest.id);
+        let whole = checkpoints.history.iter().filter(|one| one.is_savepoint && one.status == "COMPLETED");
+        whole.filter(|one| Some(one.id) != newest).filter_map(Self::made).collect()
+    }
+
+    fn made(checkpoint: &Checkpoint) -> Option<Self> {
+        Some(Self {
+            id: checkpoint.id,
+            path: checkpoint.external_path.clone()?,
+            triggered_at: Some(checkpoint.trigger_timestamp),
+            bytes: checkpoint.state_size,
+            is_own: true,
+            is_stop: checkpoint.checkpoint_type.as_deref() == Some("SYNC_SAVEPOINT"),
+            is_gone: checkpoint.discarded,
+        })
     }
 }
 
@@ -329,5 +335,29 @@ fn listed(job: JobOverview) -> Listed {
         name: job.name,
         start_time: job.start_time,
         end_time: job.end_time.unwrap_or(-1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Newest;
+
+    #[test]
+    fn savepoints_before_the_newest_are_seen_where_flink_still_has_them() {
+        let one = |id: u64, savepoint: bool, status: &str, discarded: bool| {
+            serde_json::json!({ "id": id, "status": status, "is_savepoint": savepoint, "trigger_timestamp": id,
+                "external_path": format!("file:/s/{id}"), "discarded": discarded })
+        };
+        let history = [
+            one(7, true, "COMPLETED", false),
+            one(6, false, "COMPLETED", false),
+            one(5, true, "COMPLETED", true),
+            one(4, true, "FAILED", false),
+            one(3, true, "COMPLETED", false),
+        ];
+        let told = serde_json::json!({ "counts": {}, "latest": { "savepoint": history[0], "completed": history[1] }, "history": history });
+        let earlier = Newest::earlier_savepoints(&serde_json::from_value(told).unwrap());
+        let seen: Vec<_> = earlier.iter().map(|one| (one.id, one.is_gone)).collect();
+        assert_eq!(seen, [(5, true), (3, false)]);
     }
 }

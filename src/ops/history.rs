@@ -148,7 +148,9 @@ pub async fn savepoints(services: &Services, environment: &str, name: &str) -> R
             services.clusters.progress(&text);
         }
     }
-    let rows = services.store.snapshots(job.id)?.into_iter().map(|snapshot| {
+    let mut snapshots = services.store.snapshots(job.id)?;
+    snapshots.sort_by_key(|one| (one.attempt, one.triggered_at.unwrap_or(one.created_at)));
+    let rows = snapshots.into_iter().map(|snapshot| {
         json!({
             "attempt": snapshot.attempt,
             "kind": snapshot.kind.name(),

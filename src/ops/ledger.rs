@@ -22,8 +22,9 @@ pub(super) const FOLDERS: [&str; 2] = ["execution.checkpointing.dir", "state.che
 /// `flink.*`, `state.*`.
 pub async fn look(services: &Services, connection: &Connection, attempt: &Attempt) -> Result<Option<Checkpoints>> {
     let checkpoints = connection.checkpoints(&attempt.flink_id).await?;
+    let earlier = checkpoints.as_ref().map(Newest::earlier_savepoints).unwrap_or_default();
     let own = checkpoints.as_ref().map(Newest::own).unwrap_or_default();
-    for seen in own.into_iter().filter(|seen| !seen.is_gone) {
+    for seen in earlier.into_iter().chain(own).filter(|seen| !seen.is_gone) {
         services.store.see_checkpoint(attempt, seen.id, &seen.path, seen.triggered_at, seen.bytes)?;
     }
     Ok(checkpoints)
