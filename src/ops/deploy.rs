@@ -173,6 +173,8 @@ async fn brought(
         }
         _ => None,
     };
+    // Flink would start from it all the same: so it is looked at, and recorded.
+    let restore = restore.or_else(|| forgotten::named_start(spec));
     gone_state::is_there(name, restore.as_deref())?;
     if ready.is_none() {
         class_path::ensure(services, spec, &connection).await?;

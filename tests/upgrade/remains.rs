@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::doubt::write_checkpoint;
 use crate::support::fake_flink::{FakeFlink, Fault};
 use crate::support::sandbox::{Ended, Sandbox};
-use crate::{checkpoint, done, first_id, lives_from, script, stage};
+use crate::{SQL, checkpoint, done, first_id, lives_from, script, stage};
 
 fn refused(ended: &Ended, code: &str, texts: &[&str]) {
     assert_eq!(ended.code(), Some(1), "{}", ended.said);
@@ -319,4 +319,21 @@ fn a_job_that_nothing_is_recorded_of_is_not_started_from_nothing_where_it_has_st
     std::fs::write(sandbox.path().join("scripts/named.rhai"), named).unwrap();
     done(&sandbox.run(&["run", "named"]));
     assert_eq!(lives_from(&flink), None);
+}
+
+/// It comes from elsewhere, and was stopped there with a savepoint.
+#[test]
+fn a_job_whose_options_name_a_state_starts_from_it_the_first_time_and_later_from_newer_state() {
+    let flink = FakeFlink::start();
+    let options = "options: #{ \"execution.savepoint.path\": \"file:/old/savepoint-1\" }, checkpointing:";
+    let first = script(1, "").replace("checkpointing:", options);
+    let files = [("templates/job.sql", SQL), ("scripts/first.rhai", first.as_str())];
+    let sandbox = Sandbox::new(&format!("{{ kind: session, url: \"{}\" }}", flink.url()), &files);
+    let plan = sandbox.run(&["plan", "first"]);
+    assert!(plan.said.contains("from file:/old/savepoint-1, as its options say"), "{}", plan.said);
+    done(&sandbox.run(&["run", "first"]));
+    assert_eq!(lives_from(&flink).as_deref(), Some("file:/old/savepoint-1"));
+    assert_eq!(sandbox.ask("SELECT restored_from FROM attempts"), ["file:/old/savepoint-1"]);
+    done(&sandbox.run(&["restart", "steady"]));
+    assert!(lives_from(&flink).unwrap().contains("/1/savepoint-"));
 }
