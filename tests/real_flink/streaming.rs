@@ -167,8 +167,15 @@ pub(crate) fn a_clone_without_the_state_starts_no_twin(cluster: &Cluster) {
     original.tidegate(&["run", "streaming"]).fails("job.exists_unmanaged");
     let after = cluster.listed("cloned");
     assert_eq!((after.len(), &after[0]["jid"], &after[0]["state"]), (1, &id.into(), &"RUNNING".into()));
+    until("a checkpoint", || completed(cluster, id).filter(|count| *count > 0));
     workspace::request(|client| client.patch(format!("{}/jobs/{id}?mode=cancel", cluster.url)));
     until("its end", || (cluster.listed("cloned")[0]["state"] == "CANCELED").then_some(()));
+    // It has ended, and left its state: that is not passed over without a word either.
+    let refused = original.tidegate(&["run", "streaming"]).fails("job.state_unknown");
+    assert!(refused.err.contains(id) && refused.err.contains("/chk-"), "{refused}");
+    let script = std::fs::read_to_string(original.path("scripts/streaming.rhai")).unwrap();
+    let allowed = "spec.deploy(#{ allow_state_loss: \"attempt-1\" }).wait_for(\"RUNNING\", \"1m\")";
+    original.script("streaming", &script.replace("jobs::deploy_and_wait(spec, \"2m\")", allowed));
     original.tidegate(&["run", "streaming"]).ok();
     original.tidegate(&["cancel", "cloned"]).ok();
 }
